@@ -14,19 +14,8 @@ from typing import TYPE_CHECKING
 
 from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.collect.template import (
-    BELOW,
-    EDGE,
-    HEADER,
-    SHEET,
-    FormColumn,
-    add_validation,
-    form_columns,
-    label_style,
-    style,
-    write_head,
-    write_lists,
-)
+from pipeline.collect import template
+from pipeline.collect.template import FormColumn
 from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import Students, text_records
 from pipeline.review.decisions import one_a_slip
@@ -139,25 +128,30 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
     buffer = BytesIO()
     with text_book(buffer) as book:
         columns = form.columns
-        sheet = book.add_worksheet(SHEET)
+        sheet = book.add_worksheet(template.SHEET)
         title = f"{form.cohort} {whose} {NAME}"
         book.set_properties({"title": title})
-        write_head(book, sheet, columns, title, _NOTE)
-        ranges = write_lists(book, columns)
+        template.write_head(book, sheet, columns, title, _NOTE)
+        ranges = template.write_lists(book, columns)
         for column in columns:
             sheet.set_column(column.at, column.at, column.width)
-            add_validation(sheet, column, ranges.get(column.field.name, ""), BELOW, BELOW + len(rows) - 1)
+            template.add_validation(
+                sheet, column, ranges.get(column.field.name, ""), template.BELOW, template.BELOW + len(rows) - 1
+            )
         for at, label, width in ((0, TO_DO, _WIDTH), (len(columns) + 1, SUBMISSION_ID, 24)):
             sheet.set_column(at, at, width)
-            sheet.write_string(HEADER, at, label, label_style(book))
-        looks, to_do = _looks(book), style(book, num_format="@", text_wrap=True, bg_color=_GREY, **EDGE)
-        for at, row in enumerate(rows, BELOW):
+            sheet.write_string(template.HEADER, at, label, template.label_style(book))
+        looks, to_do = (
+            _looks(book),
+            template.style(book, num_format="@", text_wrap=True, bg_color=_GREY, **template.EDGE),
+        )
+        for at, row in enumerate(rows, template.BELOW):
             sheet.set_row(at, height([row.to_do], [_WIDTH], line=15, least=22))
             sheet.write_string(at, 0, row.to_do[:LONGEST], to_do)
             _write_row(sheet, at, row, columns, looks)
-        end = HEADER + len(rows), len(columns) + 1
-        sheet.freeze_panes(BELOW, 1)
-        sheet.autofilter(HEADER, 0, *end)
+        end = template.HEADER + len(rows), len(columns) + 1
+        sheet.freeze_panes(template.BELOW, 1)
+        sheet.autofilter(template.HEADER, 0, *end)
         sheet.print_area(0, 0, *end)
         sheet.set_comments_author("")
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
@@ -175,14 +169,14 @@ class Form:
     @classmethod
     def of(cls, cohort: Cohort) -> Form:
         """Return the form of a cohort."""
-        return cls(cohort.name, form_columns(cohort, first=1))
+        return cls(cohort.name, template.form_columns(cohort, first=1))
 
 
 def _looks(book: Workbook) -> dict[tuple[bool, str], Format]:
     """Return the formats of cells, by whether they are locked and by severity (blank: nothing to mend)."""
     return {
-        (locked, severity): style(
-            book, num_format="@", locked=locked, **EDGE, **({"bg_color": colour} if colour else {})
+        (locked, severity): template.style(
+            book, num_format="@", locked=locked, **template.EDGE, **({"bg_color": colour} if colour else {})
         )
         for locked in (True, False)
         for severity, colour in {**_COLOURS, "": _GREY if locked else ""}.items()

@@ -223,16 +223,9 @@ class Scope(People):
 def by_counselor(students: tuple[Chased, ...], families: tuple[str, ...]) -> list[Group]:
     """Return students of these families by counselor, the most students first, and by class within."""
     found: dict[str, list[Chased]] = {}
-    for student in sorted(
-        students,
-        key=lambda c: (
-            c.class_name,
-            families.index(c.state.family) if c.state.family in families else 0,
-            c.student_number,
-        ),
-    ):
-        if student.state.family in families:
-            found.setdefault(student.counselor or "未指定辅导员", []).append(student)
+    chased = [student for student in students if student.state.family in families]
+    for student in sorted(chased, key=lambda c: (c.class_name, families.index(c.state.family), c.student_number)):
+        found.setdefault(student.counselor or "未指定辅导员", []).append(student)
     groups = [Group(who, tuple(each)) for who, each in found.items()]
     return sorted(groups, key=lambda group: (-len(group.students), group.counselor))
 

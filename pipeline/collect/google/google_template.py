@@ -6,18 +6,10 @@ from typing import Any
 
 from pipeline import fields
 from pipeline.cohort import Cohort
+from pipeline.collect.google import tabs
 from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient
-from pipeline.collect.google.tabs import (
-    ANSWERS_TITLE,
-    AS_STORED,
-    HEADER_MARK,
-    Book,
-    Tab,
-    read_book,
-    refused_by_protection,
-    tab_of,
-)
+from pipeline.collect.google.tabs import Book, Tab
 from pipeline.collect.inputs import spreadsheet_key
 from pipeline.collect.template import FormColumn, form_columns
 from pipeline.errors import RefusedError
@@ -37,7 +29,7 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
         PartialError, InputError: if access fails, or Google does not answer within the limits of `patience`.
     """
     client = connect_google(cohort, write=True, patience=patience)
-    book = read_book(client, spreadsheet_key(key))
+    book = tabs.read_book(client, spreadsheet_key(key))
     found = _find(book)
     tab = found or _new_tab(book)
     header = _header(client, book, found) if found else []
@@ -49,18 +41,18 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
         requests.insert(0, {"addSheet": {"properties": properties}})
 
     def done() -> bool:
-        now = _find(read_book(client, book.key))
+        now = _find(tabs.read_book(client, book.key))
         there = set(_header(client, book, now)) if now else set[str]()
-        marked = now is not None and HEADER_MARK in now.protections
+        marked = now is not None and tabs.HEADER_MARK in now.protections
         return marked and all(there & set(column.field.labels) for column in wanted)
 
     if requests:
         try:
             client.write(lambda: client.batch_update(book.key, {"requests": requests}), done)
         except RejectedRequestError:
-            now = _find(read_book(client, book.key))
+            now = _find(tabs.read_book(client, book.key))
             if now and now.locked:
-                raise refused_by_protection(client, book, now) from None
+                raise tabs.refused_by_protection(client, book, now) from None
             raise
     what = f"补了 {len(wanted)} 列" if header and wanted else "新建了表头" if wanted else "已经齐全"
     return f"{book.title} 的工作表 {tab.title}：{what}；{client.calls}"
@@ -69,17 +61,17 @@ def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | N
 def _new_tab(book: Book) -> Tab:
     number = max((tab.id for tab in book.tabs), default=0) + 1
     grid = {"rowCount": _ROWS, "columnCount": len(fields.fields())}
-    return tab_of({"properties": {"sheetId": number, "title": _TITLE, "gridProperties": grid}})
+    return tabs.tab_of({"properties": {"sheetId": number, "title": _TITLE, "gridProperties": grid}})
 
 
 def _find(book: Book) -> Tab | None:
-    grids = [tab for tab in book.tabs if tab.kind == "GRID" and tab.title != ANSWERS_TITLE]
-    marked = [tab for tab in grids if HEADER_MARK in tab.protections]
+    grids = [tab for tab in book.tabs if tab.kind == "GRID" and tab.title != tabs.ANSWERS_TITLE]
+    marked = [tab for tab in grids if tabs.HEADER_MARK in tab.protections]
     return next(iter(marked or [tab for tab in grids if tab.title == _TITLE]), None)
 
 
 def _header(client: SheetsClient, book: Book, tab: Tab) -> list[str]:
-    (rows,) = client.read_values(book.key, [tab.first_row], dict(AS_STORED))
+    (rows,) = client.read_values(book.key, [tab.first_row], dict(tabs.AS_STORED))
     header = [str(cell).strip() for cell in rows[0]] if rows else []
     known = {label for field in fields.fields().values() for label in field.labels}
     if header and not known & set(header):
@@ -114,7 +106,7 @@ def _requests(tab: Tab, header: list[str], wanted: list[FormColumn]) -> list[dic
             # Not strict: the check reports a wrong answer, the form does not refuse it.
             rule = {"condition": listed, "showCustomUi": True, "strict": False}
             requests.append({"setDataValidation": {"range": area, "rule": rule}})
-    if HEADER_MARK not in tab.protections:
+    if tabs.HEADER_MARK not in tab.protections:
         requests += _first_row(tab)
     return requests
 
@@ -127,5 +119,9 @@ def _first_row(tab: Tab) -> list[dict[str, Any]]:
     return [
         {"updateSheetProperties": {"properties": frozen, "fields": "gridProperties.frozenRowCount"}},
         {"repeatCell": {"range": area, "cell": shade, "fields": written}},
-        {"addProtectedRange": {"protectedRange": {"range": area, "description": HEADER_MARK, "warningOnly": False}}},
+        {
+            "addProtectedRange": {
+                "protectedRange": {"range": area, "description": tabs.HEADER_MARK, "warningOnly": False}
+            }
+        },
     ]

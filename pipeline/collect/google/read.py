@@ -18,24 +18,16 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.cell_text import OverlayFacts, overlay_notes
 from pipeline.collect.collected import Cell, Grid, Input, Note, Reading
+from pipeline.collect.google import tabs
 from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient, Values
-from pipeline.collect.google.tabs import (
-    ANSWERS_MARK,
-    ANSWERS_TITLE,
-    COMPACT,
-    Snapshot,
-    Tab,
-    key_column,
-    sheet_column,
-    texts_of,
-)
+from pipeline.collect.google.tabs import Snapshot, Tab
 from pipeline.collect.inputs import Content, is_gsheet, keep_bytes, parse_source
 from pipeline.errors import InputError
 
 _LOOKS = 3
-_SERIAL = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER", **COMPACT}
-_SHOWN = {"valueRenderOption": "FORMATTED_VALUE", **COMPACT}
+_SERIAL = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER", **tabs.COMPACT}
+_SHOWN = {"valueRenderOption": "FORMATTED_VALUE", **tabs.COMPACT}
 _MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 # a date that does not begin with its year
 _FOREIGN = re.compile(
@@ -68,12 +60,12 @@ def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Pati
 def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohort, keep: Path | None) -> Reading:
     decisions = cohort.review.decisions or ""
     decided = parse_source(decisions) if is_gsheet(decisions) else ("", "")
-    own = {ANSWERS_TITLE, decided[1]} if decided[0] == key and decided[1] else {ANSWERS_TITLE}
+    own = {tabs.ANSWERS_TITLE, decided[1]} if decided[0] == key and decided[1] else {tabs.ANSWERS_TITLE}
 
     def wanted(tab: Tab) -> bool:
         if title:
             return tab.title == title
-        return tab.kind == "GRID" and tab.title not in own and ANSWERS_MARK not in tab.protections
+        return tab.kind == "GRID" and tab.title not in own and tabs.ANSWERS_MARK not in tab.protections
 
     snapshot = Snapshot(client, key, wanted)
     if title and not snapshot.book.tabs:
@@ -116,8 +108,8 @@ def _reread_columns(snapshot: Snapshot) -> tuple[dict[int, _Reread], set[int]]:
 def _look_again(snapshot: Snapshot, tab: Tab) -> _Reread | None:
     """Read the doubtful columns of a worksheet in another rendering. None: the worksheet changed meanwhile."""
     values, found = snapshot.values[tab.id], _Reread()
-    columns = {at: sheet_column(values, at) for at in range(max((len(row) for row in values), default=0))}
-    key = key_column(values)
+    columns = {at: tabs.sheet_column(values, at) for at in range(max((len(row) for row in values), default=0))}
+    key = tabs.key_column(values)
     for rendering, doubtful, take in ((_SERIAL, _are_foreign, _date_of), (_SHOWN, _zeros_lost, _padded)):
         asked = [at for at, cells in columns.items() if doubtful(cells)]
         if not asked:
@@ -127,7 +119,7 @@ def _look_again(snapshot: Snapshot, tab: Tab) -> _Reread | None:
             answer = snapshot.client.read_values(snapshot.book.key, ranges, {**rendering})
         except RejectedRequestError:
             return None
-        now, *read = (sheet_column(rows, 0) for rows in answer)
+        now, *read = (tabs.sheet_column(rows, 0) for rows in answer)
         # only text is equal in both renderings
         texts = [(a, b) for a, b in zip(columns[key], now, strict=False) if isinstance(a, str) and isinstance(b, str)]
         if len(columns[key]) != len(now) or any(a != b for a, b in texts):
@@ -183,7 +175,7 @@ def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Con
 
 
 def _grid(source: str, tab: Tab, values: Values, reread: _Reread) -> Grid:
-    rows, cells = texts_of(values)
+    rows, cells = tabs.texts_of(values)
     for (row, column), (text, serial) in reread.items():
         rows[row][column] = text
         if serial:
