@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import RefusedError
 from pipeline.logs import mask
@@ -61,10 +62,10 @@ class MailVerdict:
 class Outbox:
     """What was sent to whom: the ledger, read once, and this process's own entries."""
 
-    def __init__(self, ledger: Ledger, run_id: str, over: Literal["smtp", "eml"]) -> None:
+    def __init__(self, ledger: Ledger, cohort: Cohort, run_id: str) -> None:
         self._ledger = ledger
         self._run = run_id
-        self._done = "accepted" if over == "smtp" else "written"
+        self._done = "accepted" if cohort.mail else "written"
         self._past: list[Past] = []
         self._of: dict[str, list[Past]] = {}
         self._held: dict[str, bool] = {}

@@ -94,7 +94,7 @@ def send_due(
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
         for batch in folder.parent.glob("*"):
             sweep(batch)
-        outbox = _outbox(cohort, source, ledger)
+        outbox = Outbox(ledger, cohort, source.run.run_id)
         recovered = outbox.recover()
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
         due, passed, unreachable = _plan(cohort, options, source, outbox, lambda recipient: rendered[-1](recipient))
@@ -110,7 +110,8 @@ def send_due(
         try:
             with ExitStack() as stack:
                 if cohort.mail and server is None:
-                    server = stack.enter_context(closing(SmtpServer(cohort.mail, password_of(cohort.mail))))
+                    password = password_of(cohort.mail)
+                    server = stack.enter_context(closing(SmtpServer(cohort.mail, password)))
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
                 _post(cohort, options, outbox, server, folder, clock, tell).send_all(due)
         finally:
@@ -120,12 +121,9 @@ def send_due(
 
 def _dry_run(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
     with open_ledger(cohort) as ledger:
-        due, passed, unreachable = _plan(cohort, options, source, _outbox(cohort, source, ledger), no_pages)
+        outbox = Outbox(ledger, cohort, source.run.run_id)
+        due, passed, unreachable = _plan(cohort, options, source, outbox, no_pages)
     return Sent(source.run.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
-
-
-def _outbox(cohort: Cohort, source: MailSource, ledger: Ledger) -> Outbox:
-    return Outbox(ledger, source.run.run_id, "smtp" if cohort.mail else "eml")
 
 
 def _post(
@@ -150,12 +148,11 @@ def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool)
         return list(invitation_drafts(cohort, source, student_addresses(cohort, source))), []
     counselors, without = recipients.counselors(source.counselors, source.roster)
     secretaries, lacking = recipients.secretaries(source.college_people, source.roster)
-    drafts = [staff_draft(cohort, source, one, full) for one in counselors]
-    pages = partial(college_pages, source)
-    drafts += [staff_draft(cohort, source, one, pages) for one in secretaries]
+    registrars, wrong = recipients.registrars(cohort.schools)
+    attached = {"counselor": full, "secretary": partial(college_pages, source)}
+    drafts = [staff_draft(cohort, source, one, attached[one.kind]) for one in (*counselors, *secretaries)]
     if cohort.mail and cohort.mail.students:
         drafts += student_drafts(cohort, source, student_addresses(cohort, source))
-    registrars, wrong = recipients.registrars(cohort.schools)
     return [*drafts, *registrar_drafts(cohort, source, registrars)], [*without, *lacking, *wrong]
 
 
@@ -164,18 +161,19 @@ def _plan(
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return the due drafts, the results of the others, and who has no valid address."""
     drafts, unreachable = _drafts(cohort, source, full, invite=options.invite)
-    due: list[Draft] = []
-    passed: list[Result] = []
-    for draft in drafts:
-        broken = _broken(source, draft.recipient)
-        verdict = outbox.verdict(draft.recipient, draft.content, force=options.force, failed=options.failed)
-        if broken and verdict.due:
-            passed.append(Result(draft.recipient, "failed", broken))
-        elif verdict.due:
-            due.append(draft)
-        elif not options.failed:
-            passed.append(Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why))
-    return due, passed, unreachable
+    judged = [(draft, _passed_over(options, source, outbox, draft)) for draft in drafts]
+    due = [draft for draft, passed in judged if passed is None]
+    left = [passed for _, passed in judged if passed and (passed.action == "failed" or not options.failed)]
+    return due, left, unreachable
+
+
+def _passed_over(options: Options, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
+    """Return the result of a mail that is not sent, or None if it is due."""
+    broken = _broken(source, draft.recipient)
+    verdict = outbox.verdict(draft.recipient, draft.content, force=options.force, failed=options.failed)
+    if not verdict.due:
+        return Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why)
+    return Result(draft.recipient, "failed", broken) if broken else None
 
 
 def _broken(source: MailSource, recipient: Recipient) -> str:

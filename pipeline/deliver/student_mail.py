@@ -18,17 +18,19 @@ import pandas as pd
 from filelock import FileLock
 
 from pipeline import fields
-from pipeline.cohort import Cohort
+from pipeline.cohort import Cohort, load_cohort
 from pipeline.deliver.message import Draft, Message, refuse_id_numbers, render_letter
 from pipeline.deliver.recipients import Kind, Recipient, clean_address, mail_digest
-from pipeline.deliver.source import MailSource, known_addresses
-from pipeline.errors import InputError
+from pipeline.deliver.source import MailSource, run_to_send
+from pipeline.errors import InputError, RefusedError
 from pipeline.knowledge.crockford import read, written
 from pipeline.logs import mask
 from pipeline.papers.errata import first_reported
 from pipeline.review.decisions import one_a_slip, open_critical
 from pipeline.states import states
+from pipeline.tables import read_table
 from pipeline.view.answers import reported_in_words
+from pipeline.view.run_tables import Run
 from pipeline.whole import appearing
 
 LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
@@ -73,7 +75,7 @@ def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
     roster = source.roster[["school", "student_number", "submission_id"]].astype("str")
     emails = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["email"].to_dict()
     codes, key = _typed_codes(source), code_key(cohort)
-    known = known_addresses(cohort, source.run)
+    known = _known_addresses(cohort, source.run)
     rows: list[tuple[str, ...]] = []
     for school, number, submission in roster.itertuples(index=False, name=None):
         address, typed = clean_address(str(emails.get(submission, ""))), codes.get(submission, "")
@@ -81,6 +83,34 @@ def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
         proved = address if address and typed and is_code(typed, code) else ""
         rows.append((school, number, address, proved, known.get((school, number), "")))
     return pd.DataFrame(rows, columns=pd.Index(COLUMNS), dtype="str")
+
+
+def _known_addresses(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
+    """Return by (school, student number) the address in the registry, else the one that the person gave last year."""
+    if not run.has("registry"):
+        return {}
+    registry = run.table("registry")
+    own = _addresses(registry) if "email" in registry else {}  # an earlier version's runs have none
+    return _last_year(cohort, registry) | own
+
+
+def _last_year(cohort: Cohort, registry: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the addresses that the same people (ID number and name) submitted last year."""
+    if not cohort.cohort.previous:
+        return {}
+    person = ["id_number", "name"]
+    try:
+        before = read_table(run_to_send(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
+    except (RefusedError, InputError):
+        return {}
+    before = before[before["superseded_by"].eq("")].drop_duplicates(person)[[*person, "email"]]
+    people = registry[registry["id_number"].ne("")][[*person, "school", "student_number"]]
+    return _addresses(people.merge(before, on=person))
+
+
+def _addresses(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    found = zip(rows["school"], rows["student_number"], rows["email"].map(clean_address), strict=True)
+    return {(str(school), str(number)): address for school, number, address in found if address}
 
 
 def _typed_codes(source: MailSource) -> dict[str, str]:
