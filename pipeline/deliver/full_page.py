@@ -173,23 +173,30 @@ class CounselorPapers:
         return rows_to_mend(self._students(college))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
-        """Return each class's sheet to sign and workbook of corrections; none if they exceed `MOST_BYTES`."""
+        """Return each class's sheet to sign, and each college's corrections; none if they exceed `MOST_BYTES`."""
+        classes: dict[College, list[str]] = {}
+        for school, name, class_name in sorted(recipient.scope):
+            classes.setdefault(College(self._cohort.code_of(school), school, name), []).append(class_name)
         made: list[Attachment] = []
-        for school, college, class_name in sorted(recipient.scope):
-            made += self._of_class(College(self._cohort.code_of(school), school, college), class_name)
+        for college, names in classes.items():
+            made += [self._sheet(college, name) for name in names]
+            made += self._corrections(college, names, recipient.key.rpartition(":")[2])
             if sum(len(paper.content) for paper in made) > MOST_BYTES:
                 return ()
         return tuple(made)
 
-    def _of_class(self, college: College, class_name: str) -> Iterator[Attachment]:
-        name, folder = class_name[:12], college_folder(college.code, college.name)
+    def _sheet(self, college: College, class_name: str) -> Attachment:
         sheet = proof_paper(self._students(college).of_class(class_name), self._cohort.name, full=False)
-        content = self.folder.mailed(f"{folder}/{class_file(class_name, f'{PROOF}.pdf')}", sheet.key, sheet.pdf)
-        yield Attachment(f"{name}_{PROOF}.pdf", content, "application/pdf")
-        rows = [row for row in self._to_mend(college) if row.class_name == class_name]
+        file = f"{college_folder(college.code, college.name)}/{class_file(class_name, f'{PROOF}.pdf')}"
+        content = self.folder.mailed(file, sheet.key, sheet.pdf)
+        return Attachment(f"{class_name[:12]}_{PROOF}.pdf", content, "application/pdf")
+
+    def _corrections(self, college: College, names: list[str], whose: str) -> Iterator[Attachment]:
+        rows = [row for row in self._to_mend(college) if row.class_name in names]
         if rows:
-            whose = f"{college.name} {class_name}"
-            make = partial(corrections_workbook, rows, whose, self._form, masked=True)
-            file = f"{folder}/{class_file(class_name, f'{NAME}.xlsx')}"
-            content = self.folder.mailed(file, digest_of(self._made_by, whose, repr(rows)), make)
-            yield Attachment(f"{name}_{NAME}.xlsx", content, XLSX)
+            named = names[0] if len(names) == 1 else f"{names[0]}等{len(names)}个班"
+            title = f"{college.name} {named}"
+            make = partial(corrections_workbook, rows, title, self._form, masked=True)
+            file = f"{college_folder(college.code, college.name)}/{whose}-{NAME}.xlsx"
+            content = self.folder.mailed(file, digest_of(self._made_by, title, repr(rows)), make)
+            yield Attachment(f"{names[0][:12]}{named.removeprefix(names[0])}_{NAME}.xlsx", content, XLSX)

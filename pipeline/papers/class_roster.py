@@ -225,23 +225,19 @@ def _row(
     at: int, listed: Mapping[str, str], given: Mapping[str, str], marks: Mapping[str, str], *, full: bool
 ) -> dict[str, Any]:
     """Return a row: its cells, and the number of lines that the tallest takes (0: not known, typst measures it)."""
-    state = states()[str(listed["status"])]
-    told = [[[(str(listed[name]), "")] for name in ("name", "student_number")]]
+    state = states()[listed["status"]]
     if listed["submission_id"]:
-        told = [
-            [[_part(name, given, marks, full=full) for name in line if _is_told(name, given)] for line in lines]
-            for _, lines in _PROOF_COLUMNS.values()
+        cells = [
+            _cell(heading, tuple((given[name], marks.get(name, "")) for line in lines for name in line), full=full)
+            for heading, (_, lines) in _PROOF_COLUMNS.items()
         ]
-    cells = [_cell(lines, width) for lines, (width, _) in zip(told, _PROOF_COLUMNS.values(), strict=False)]
+        told, remark = "", state.word
+    else:
+        first, _ = next(iter(_PROOF_COLUMNS.values()))
+        cells = [_broken([[(listed["name"], "")], [(listed["student_number"], "")]], first)]
+        told, remark = f"{state.word}：{state.sheet}", ""
     tallest = max(tall for _, tall in cells) if all(tall for _, tall in cells) else 0
-    row: dict[str, Any] = {"number": str(at), "cells": [cell for cell, _ in cells], "lines": tallest}
-    if not listed["submission_id"]:
-        return {**row, "state": f"{state.word}：{state.sheet}", "remark": ""}
-    return {**row, "state": state.word, "remark": state.word}
-
-
-def _is_told(name: str, given: Mapping[str, str]) -> bool:
-    return bool(given[name]) or fields.fields()[name].required == "yes"
+    return {"number": str(at), "cells": [cell for cell, _ in cells], "lines": tallest, "state": told, "remark": remark}
 
 
 _Part = tuple[str, str]
@@ -252,8 +248,22 @@ _ASCII, _WIDEST = 1.1, 3.0
 _POINTS = 72 / 25.4 / 8.5  # ems of 8.5 points in a mm
 
 
-def _cell(lines: list[list[_Part]], width: int) -> tuple[str | list[list[_Part]], int]:
-    """Return a cell, its lines broken between parts, and the number of lines (0: a part is too long for one).
+_Cell = tuple[str | list[list[_Part]], int]
+"""What stands in a cell, and the number of its lines (0: a part is too long for one)."""
+
+
+@lru_cache(1 << 14)
+def _cell(heading: str, given: tuple[_Part, ...], *, full: bool) -> _Cell:
+    """Return the cell of one column from its fields, as submitted."""
+    (width, lines), left = _PROOF_COLUMNS[heading], iter(given)
+    shown = [[(name, *next(left)) for name in line] for line in lines]
+    required = {name for name, field in fields.fields().items() if field.required == "yes"}
+    told = [[_part(*each, full=full) for each in line if each[1] or each[0] in required] for line in shown]
+    return _broken(told, width)
+
+
+def _broken(lines: list[list[_Part]], width: int) -> _Cell:
+    """Return lines broken between parts where they are longer than the `width` in mm.
 
     A text costs typst a fraction of what it needs for parts, so these are kept only where one is framed.
     """
@@ -273,7 +283,6 @@ def _cell(lines: list[list[_Part]], width: int) -> tuple[str | list[list[_Part]]
     return broken, len(broken) if fits else 0
 
 
-@lru_cache(4096)
 def _ems(part: _Part) -> float:
     """Return how wide a value with its mark is at most, in ems."""
     value, mark = part
@@ -286,8 +295,7 @@ def _ems(part: _Part) -> float:
     return told + 0.8 if mark == UNLIKE else told  # its frame, and a space
 
 
-def _part(name: str, given: Mapping[str, str], marks: Mapping[str, str], *, full: bool) -> _Part:
-    value, mark = str(given[name]), str(marks.get(name, ""))
+def _part(name: str, value: str, mark: str, *, full: bool) -> _Part:
     if not value:
         return f"{fields.label(name).removeprefix('是否')}未填", ""
     if name in _SAME and mark == EQUAL:
