@@ -109,12 +109,10 @@ def _rendered(
         for at, (recipient, (school, college)) in enumerate(places):
             folder = name / str(at)
             folder.mkdir()
-            parameters = {
-                "run": str(source.run.path), "college": college, "school": cohort.code_of(school),
-                "counselor": recipient.address,
-            }  # fmt: skip
-            made, page = folder / "counselor.ipynb", folder / "page.html"
-            jobs.append(NotebookJob(notebook, made, page, parameters, str(at), own=own, ours=not own))
+            code, made, page = cohort.code_of(school), folder / "counselor.ipynb", folder / "page.html"
+            given = {"run": str(source.run.path), "college": college, "school": code, "counselor": recipient.address}
+            job = NotebookJob(notebook, made, page, given, str(at), own=own, of_college=(code, college), ours=not own)
+            jobs.append(job)
         for result, place in zip(run_notebooks(jobs), places, strict=True):
             recipient, (school, college) = place
             try:
