@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import safe_name
 from pipeline.deliver.message import Draft, Message
 from pipeline.deliver.outbox import Attempt, Outbox
@@ -34,9 +36,9 @@ class MailServer(Protocol):
 class Clock:
     """Time and waiting, as arguments so that tests need not wait."""
 
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    steady: Callable[[], float]
+    now: Callable[[], datetime] = lambda: datetime.now(SHANGHAI)
+    sleep: Callable[[float], None] = time.sleep
+    steady: Callable[[], float] = time.monotonic
     """Seconds that only ever pass: waits are measured by these, `now` may be set back a year while mail goes out."""
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.deliver import recipients
@@ -22,7 +19,6 @@ from pipeline.deliver.message import (
     Draft,
     Message,
     message_id,
-    refuse_id_numbers,
     render_letter,
     sender_address,
     to_bytes,
@@ -62,11 +58,6 @@ class Sent:
     recovered: int
     """Claims that a crash left open, flagged now."""
     folder: Path
-
-
-def system_clock() -> Clock:
-    """Return the system's clock."""
-    return Clock(lambda: datetime.now(SHANGHAI), time.sleep, time.monotonic)
 
 
 def send_due(
@@ -169,11 +160,10 @@ def _plan(
 
 def _passed_over(options: Options, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
     """Return the result of a mail that is not sent, or None if it is due."""
-    broken = _broken(source, draft.recipient)
-    verdict = outbox.verdict(draft.recipient, draft.content, force=options.force, failed=options.failed)
-    if not verdict.due:
-        return Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why)
-    return Result(draft.recipient, "failed", broken) if broken else None
+    passed = outbox.passed(draft.recipient, draft.content, force=options.force, failed=options.failed)
+    if passed is None and (broken := _broken(source, draft.recipient)):
+        passed = "failed", broken
+    return Result(draft.recipient, *passed) if passed else None
 
 
 def _broken(source: MailSource, recipient: Recipient) -> str:
@@ -197,7 +187,7 @@ def registrar_drafts(cohort: Cohort, source: MailSource, registrars: Iterable[Re
         ((name,),) = recipient.scope
         if rows := source.errata.get(name):
             content = mail_digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
-            make = partial(_registrar_message, cohort, source, schools[name], recipient, rows, content)
+            make = partial(_registrar_message, cohort, source, schools[name], recipient, rows)
             yield Draft(recipient, content, make)
 
 
@@ -213,7 +203,7 @@ def keep_reported(source: MailSource, ledger: Ledger, results: Iterable[Result])
 
 
 def _registrar_message(
-    cohort: Cohort, source: MailSource, school: School, recipient: Recipient, rows: list[Erratum], content: str
+    cohort: Cohort, source: MailSource, school: School, recipient: Recipient, rows: list[Erratum]
 ) -> Message:
     people = len({row.student_number for row in rows})
     headline = f"{len(rows)} 处待更正，{people} 人"
@@ -224,11 +214,9 @@ def _registrar_message(
         "headline": headline,
         "greeting": "教务处的老师",
         "lead": _LEAD.format(office=cohort.office.name),
-        "cohort": cohort.name,
     }
     html, text = render_letter("registrar", values, cohort)
-    refuse_id_numbers(recipient, html, text)
     workbook = errata_workbook(rows, cohort, school, source.run.as_of)
     attached = Attachment(f"勘误_{source.run.as_of:%Y%m%d}.xlsx", workbook, XLSX)
     subject = f"{school.name}{cohort.name}{ERRATA}：{headline}"
-    return Message(recipient, subject, html, text, content, attachments=(attached,))
+    return Message(recipient, subject, html, text, attachments=(attached,))
