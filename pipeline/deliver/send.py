@@ -88,15 +88,9 @@ def send_due(
         outbox = Outbox(ledger, cohort, source.run.run_id)
         recovered = outbox.recover()
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
-        due, passed, unreachable = _plan(cohort, options, source, outbox, lambda recipient: rendered[-1](recipient))
-        heard: list[Result] = []
-
-        def tell(result: Result) -> None:
-            heard.append(result)
+        due, results, unreachable = _plan(cohort, options, source, outbox, lambda recipient: rendered[-1](recipient))
+        for result in results:
             told(result)
-
-        for result in passed:
-            tell(result)
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
         try:
             with ExitStack() as stack:
@@ -104,10 +98,10 @@ def send_due(
                     password = password_of(cohort.mail)
                     server = stack.enter_context(closing(SmtpServer(cohort.mail, password)))
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
-                _post(cohort, options, outbox, server, folder, clock, tell).send_all(due)
+                _post(cohort, options, outbox, server, folder, clock, told, results).send_all(due)
         finally:
-            keep_reported(source, ledger, heard)
-    return Sent(source.run.run_id, heard, unreachable, recovered, folder)
+            keep_reported(source, ledger, results)
+    return Sent(source.run.run_id, results, unreachable, recovered, folder)
 
 
 def _dry_run(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
@@ -119,7 +113,7 @@ def _dry_run(cohort: Cohort, options: Options, source: MailSource, folder: Path)
 
 def _post(
     cohort: Cohort, options: Options, outbox: Outbox, server: MailServer | None, folder: Path, clock: Clock,
-    told: Callable[[Result], None],
+    told: Callable[[Result], None], results: list[Result],
 ) -> Post:  # fmt: skip
     sender = sender_address(cohort.mail.sender if cohort.mail else _NO_SERVER)
     again = clock.now().isoformat() if options.force else ""
@@ -128,9 +122,8 @@ def _post(
         number = message_id(folder.name, message.recipient, content, sender, again)
         return to_bytes(message, sender, clock.now(), number)
 
-    return Post(
-        outbox, server, folder, serialise, clock, cohort.mail.per_minute if cohort.mail else 1_000_000, told=told
-    )
+    per_minute = cohort.mail.per_minute if cohort.mail else 1_000_000
+    return Post(outbox, server, folder, serialise, clock, per_minute, told, results)
 
 
 def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool) -> tuple[list[Draft], list[NoAddress]]:
