@@ -174,7 +174,7 @@ def _forecast(course: Course, found: Pace, left: int) -> str:
         return f"{recent}，按现在的速度 {_FAR} 天内完不成"
     end = course.as_of + timedelta(days=days)
     late = (end - course.college_due).days
-    return f"{recent}，按现在的速度 {month_day(end)} 完成{f'，比上报截止晚 {late} 天' if late > 0 else ''}"
+    return f"{recent}，按现在的速度 {month_day(end)}完成{f'，比上报截止晚 {late} 天' if late > 0 else ''}"
 
 
 def asked_for(run: str, token: str) -> str:

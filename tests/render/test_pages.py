@@ -308,7 +308,7 @@ def test_what_was_not_checked_is_said_in_words(season: Run) -> None:
 def test_the_overview_leads_with_a_forecast_and_shows_the_gates_and_who_moved(season: Run) -> None:
     page = open_overview(str(season.path))
     today, gates = text_of(overview_today(page).html), text_of(show_gates(page).html)
-    assert re.search(r"按现在的速度 \d+月\d+日 完成", today)
+    assert re.search(r"按现在的速度 \d+月\d+日完成", today)
     counts = season.table("headcount")[["registered", "submitted", "certified", "approved"]].sum()
     wanted = zip(("在册", "提交", "认证", "通过"), map(int, counts), strict=True)
     assert page.gates == [*wanted, ("签字", 0)]
