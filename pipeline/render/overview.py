@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.cohort_sections import Standing
 from pipeline.render import figures, sections
 from pipeline.render.pieces import Picture, Piece, section
-from pipeline.render.registry_page import open_registry, show_problems
+from pipeline.render.registry_page import show_problems
 from pipeline.review.standing import formula_text
 from pipeline.summary import doubts
 from pipeline.view import remaining_work
@@ -207,7 +207,7 @@ def show_moved(page: Overview) -> Piece | None:
 
 def show_registry(page: Overview) -> Piece:
     """Return the problems of the registry's own rows."""
-    return show_problems(open_registry(str(page.run.path), page.school))
+    return show_problems(page)
 
 
 def show_notes(page: Overview) -> Piece:

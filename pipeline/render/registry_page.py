@@ -3,85 +3,62 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from textwrap import wrap
 
-import pandas as pd
-
 from pipeline.render.pieces import Piece
-from pipeline.render.sections import FIRST_PAGE, LISTED, head_piece, listing, ready_notebook, rows_of
-from pipeline.tables import Frame, empty
-from pipeline.view.run_tables import Run, load_run
+from pipeline.render.sections import FIRST_PAGE, head_piece, listing, ready_notebook, rows_of
+from pipeline.view.all_colleges import Overview
+from pipeline.view.run_tables import load_run
 
 
-@dataclass(frozen=True)
-class RegistryPage:
-    """A run's colleges, the number of registry problems by school, and the first problems by row."""
-
-    run: Run
-    colleges: Frame
-    problems: Counter[str]
-    first: Frame | None
-
-
-def open_registry(run: str, school: str = "") -> RegistryPage:
-    """Read the registry's problems in the run folder `run`, of one school (a code) or of all.
+def open_registry(run: str) -> Overview:
+    """Read the registries in the run folder `run`.
 
     Raises:
-        InputError: the run or school does not exist.
+        InputError: the run does not exist.
     """
     opened = load_run(run)
     ready_notebook()
-    colleges = opened.table("colleges", ["school", "college", "registered"])
-    if not opened.has("registry_findings"):
-        return RegistryPage(opened, colleges, Counter(), None)
-    problems: Counter[str] = Counter()
-    first = empty("registry_findings")
-    for rows in opened.batches("registry_findings", [opened.school_name(school)] if school else []):
-        problems.update(rows["school"])
-        first = pd.concat([first, rows.head(LISTED - len(first))], ignore_index=True)
-    return RegistryPage(opened, colleges, problems, first)
+    return Overview(opened, opened.table("colleges"))
 
 
-def show_head(page: RegistryPage) -> Piece:
+def show_head(page: Overview) -> Piece:
     """Return the heading."""
     line = f"{page.run.cohort} · {page.run.schools_in_words}"
     return head_piece(page.run, "学籍库的情况", line, links=[FIRST_PAGE])
 
 
-def show_schools(page: RegistryPage) -> Piece:
+def show_schools(page: Overview) -> Piece:
     """Return the number of students, colleges and problems of each school."""
     with_students = page.colleges[page.colleges["registered"] > 0]
     colleges: Counter[str] = Counter(with_students["school"])
     students = with_students.groupby("school")["registered"].sum().to_dict()
+    problems, _ = page.registry_problems
     rows: list[tuple[str, ...]] = []
     for code, name in page.run.schools.items():
         unread = "" if name in students else "没有学生：请检查学籍库能否读取"
-        counts = (colleges[name], students.get(name, 0), page.problems[name] or "–")
+        counts = (colleges[name], students.get(name, 0), problems[name] or "–")
         rows.append((code, name, *map(str, counts), unread))
     if page.run.many_schools:  # schools with problems first
-        rows.sort(key=lambda row: (not row[-1], -page.problems[row[1]]))
+        rows.sort(key=lambda row: (not row[-1], -problems[row[1]]))
     return listing("各学校", "schools", "", rows, ("代码", "学校", "院系", "在册", "学籍问题", "说明"), "没有学校。")
 
 
-def show_problems(page: RegistryPage) -> Piece:
+def show_problems(page: Overview) -> Piece:
     """Return the problems of registry rows. A row is named by its number, never by a person."""
-    nothing = "学籍库没有发现问题。" if page.first is not None else "这次运行没有检查学籍库自身。"
-    rows: list[tuple[str, ...]] = []
-    if page.first is not None:
-        rows = rows_of(page.first, ["school", "row", "student_number", "message"])
+    problems, first = page.registry_problems
     return listing(
         "学籍库的问题",
         "registry",
         "学籍库自身的错请教务处更正；不算学生的错。",
-        rows,
+        rows_of(first, ["school", "row", "student_number", "message"]),
         ("学校", "行", "学号", "问题"),
-        nothing,
-        left_out=sum(page.problems.values()) - len(rows),
+        "学籍库没有发现问题。" if page.run.has("registry_findings") else "这次运行没有检查学籍库自身。",
+        left_out=problems.total() - len(first),
     )
 
 
-def show_inputs(page: RegistryPage) -> Piece:
+def show_inputs(page: Overview) -> Piece:
     """Return the input files with their digests, so that each result is traceable."""
     rows: list[tuple[str, ...]] = []
     for one in page.run.summary.get("inputs", []):

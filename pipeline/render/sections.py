@@ -18,13 +18,12 @@ from pipeline.render.frames import as_bundle
 from pipeline.render.pieces import Piece, piece, section
 from pipeline.states import theme
 from pipeline.tables import Frame
+from pipeline.view.all_colleges import LISTED
 from pipeline.view.remaining_work import Duty, duties, family_counts, grouped, left_in_words, month_day
 from pipeline.view.run_tables import Run, token
 from pipeline.view.signature import SignatureState, SigningStep
 
 FIRST_PAGE = {"href": "index.html", "title": "← 首页"}
-LISTED = 400
-"""Rows of a listing: what more there is stands in the tables."""
 
 
 def head_piece(

@@ -10,12 +10,14 @@ from typing import Any
 import pandas as pd
 
 from pipeline.review.standing import SMALL
-from pipeline.tables import Frame
+from pipeline.tables import Frame, empty
 from pipeline.view.people import count_extras
 from pipeline.view.remaining_work import Course, course_of, family_counts, pace, pace_sentence
 from pipeline.view.run_tables import Run, college_href, school_page
 from pipeline.view.signature import ACCEPTED, SIGNED, signature_of
 
+LISTED = 400
+"""Rows of a listing: what more there is stands in the tables."""
 _GATES = {"registered": "在册", "submitted": "提交", "certified": "认证", "approved": "通过"}
 _RATES = {"first_pass_rate": "submitted", "submitted_on_time": "registered", "score": "registered"}
 """Each column that is a mean, with the people that it is a mean of."""
@@ -101,6 +103,16 @@ class Overview:
         """One entry per college: name, students per family, step, rank; the most unapproved first."""
         entries = [self._college(row) for row in self.colleges.to_dict("records")]
         return sorted((e for e in entries if e["total"]), key=lambda entry: (-int(entry["left"]), entry["college"]))
+
+    @cached_property
+    def registry_problems(self) -> tuple[Counter[str], Frame]:
+        """The number of problems of registry rows by school, and the first rows of `registry_findings`."""
+        problems, first = Counter[str](), empty("registry_findings")
+        schools = [self.run.school_name(self.school)] if self.school else []
+        for rows in self.run.batches("registry_findings", schools) if self.run.has("registry_findings") else ():
+            problems.update(rows["school"])
+            first = pd.concat([first, rows.head(LISTED - len(first))], ignore_index=True)
+        return problems, first
 
     def _entry(
         self, row: dict[Any, Any], name: str, statuses: dict[str, int], extras: int, note: str, href: str
