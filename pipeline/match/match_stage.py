@@ -113,7 +113,7 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
     (fields.csv). 2017.1 becomes the registry's January or October (traps.md).
     """
     matched = evidence["matched_row"].to_numpy()
-    filled = submissions.copy()
+    filled = submissions.copy(deep=False)  # pandas copies a column when it is written to
     blank = submissions[submissions["major"] == ""]
     keys = ["school", "class_name"]
     groups = classes.loc[classes["major"] != "", [*keys, "major"]].drop_duplicates()
