@@ -150,6 +150,7 @@ def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
         "submissions": len(submissions),
         "superseded": int((submissions["superseded_by"] != "").sum()),
         "registered": len(roster),
+        "outside": _counts(tables["outside"], "school"),
         "findings": len(findings),
         "findings_by_rule": _counts(findings, "rule"),
         "findings_by_severity": _counts(findings, "severity"),
@@ -268,12 +269,14 @@ def skipped_with_numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _registered(summary: Mapping[str, Any]) -> Counter[str]:
-    """Return the number of registry students by school code."""
+    """Return the number of registry students by school code, with those who are outside the class."""
     counted: Counter[str] = Counter()
     try:
+        outside, names = Counter(summary.get("counts", {}).get("outside")), _names(summary)
         for key, state in summary["colleges_state"].items():
             registered = sum(number for status, number in state["statuses"].items() if status != "extra")
             counted[key.partition("/")[0]] += registered
+        counted.update({code: outside[name] for code, name in names.items() if code in counted})
     except (AttributeError, KeyError, TypeError):
         return Counter()
     return counted

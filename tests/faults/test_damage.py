@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow.lib import ArrowException
@@ -216,4 +217,18 @@ def test_a_registry_that_was_cut_off_between_two_lines_is_doubted(
 
 @pytest.mark.parametrize("before", [{}, {"colleges_state": [1]}, {"colleges_state": {"10534/土木": {"statuses": 3}}}])
 def test_a_spoilt_run_before_makes_no_registry_doubtful(before: dict[str, object]):
-    assert shrunk_registries({"colleges_state": {"10534/土木": {"statuses": {"approved": 3}}}}, before) == {}
+    assert shrunk_registries(_summary(3), _COHORT | before) == {}
+
+
+def test_who_is_outside_the_class_now_has_not_left_the_registry():
+    """One student on leave was told as an export that is not whole."""
+    assert shrunk_registries(_summary(2, 1), _summary(3)) == {}
+    assert shrunk_registries(_summary(2), _summary(2, 1)) == {"10534": {"before": 3, "now": 2}}
+
+
+_COHORT: dict[str, Any] = {"cohort": {"schools": [{"code": "10534", "name": "甲"}]}}
+
+
+def _summary(approved: int, outside: int = 0) -> dict[str, Any]:
+    state = {"10534/土木": {"statuses": {"approved": approved}}}
+    return _COHORT | {"colleges_state": state, "counts": {"outside": {"甲": outside} if outside else {}}}
