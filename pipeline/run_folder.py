@@ -247,11 +247,6 @@ def counting_runs(runs: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]
             yield run, summary
 
 
-def newest_counting(root: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the newest run or check that counts and its summary, or None."""
-    return next(counting_runs((root / "runs").glob("[!.]*")), None)
-
-
 def counts(summary: Mapping[str, Any]) -> bool:
     """Return whether a run or check covers all colleges and rules, and is no partial run of an old version."""
     told = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"
@@ -259,8 +254,9 @@ def counts(summary: Mapping[str, Any]) -> bool:
     return told and not untold and summary.get("command", "run") in ("run", "check")
 
 
-def unread_of(unread: Mapping[str, Any], code: str, college: str) -> str:
-    """Return in Chinese a college's unread inputs (`unread` of the summary), which bar signing, mail and hand-in."""
+def unread_of(summary: Mapping[str, Any], code: str, college: str) -> str:
+    """Return in Chinese a college's unread inputs, which bar signing, mail and hand-in."""
+    unread = summary.get("unread") or {}
     registries, sources = unread.get("registries", []), unread.get("sources", [])
     lacking = ["学籍库" for one in registries if one["code"] == code]
     lacking += [one["name"] for one in sources if f"{code}/{college}" in one["colleges"]]

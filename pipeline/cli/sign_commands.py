@@ -183,7 +183,7 @@ def _colleges(cohort: cohorts.Cohort, run: review_snapshot.RunTables, named: lis
             review_snapshot.college_students(run.people, college)  # raises for a college without students
         return [(college.code, college.name) for college in chosen]
     known = sorted(run.people[["school_code", "college"]].drop_duplicates().itertuples(index=False, name=None))
-    lacking = {key: run_folder.unread_of(run.unread, *key) for key in known}
+    lacking = {key: run_folder.unread_of(run.summary, *key) for key in known}
     for (code, name), why in lacking.items():
         if why:
             common.say(f"没有上报 {code}/{name}：最近一次运行{why}")

@@ -15,7 +15,7 @@ from pipeline.deliver.handin_mapping import DRAFT_WORDS, Format, HandinColumn, M
 from pipeline.errors import RefusedError
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.region_table import region_codes
-from pipeline.review.review_snapshot import KINDS, Desk, RunTables, lay_desk, of_college
+from pipeline.review.review_snapshot import Desk, RunTables, lay_desk
 from pipeline.review.signatures import unsigned
 
 
@@ -48,13 +48,10 @@ def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: Ha
         RefusedError: a college is not signed or changed since (unless a draft), a value does not fit, nobody is left.
         UsageError: the template or the folder cannot be used.
     """
-    kept = entries[entries["kind"].isin(KINDS)]
-    desk = lay_desk(tables, kept, today)
+    desk = lay_desk(tables, entries, today)
     if not wanted.draft:
         reasons = [
-            f"{code}/{name} {line}"
-            for code, name in wanted.colleges
-            for line in unsigned(kept, code, name, of_college(desk.people, code, name))
+            f"{code}/{name} {line}" for code, name in wanted.colleges for line in unsigned(desk, entries, code, name)
         ]
         if reasons:
             raise RefusedError("有院系还不能上报", lines=reasons, remedy="请先签字；只想看看格式请加 --draft")

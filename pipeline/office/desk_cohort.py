@@ -17,23 +17,15 @@ from pipeline.errors import MingceError
 from pipeline.render.pieces import Piece, piece
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import KINDS, Desk, Student, lay_desk, open_tables, seen_in, student_name
-from pipeline.tables import STATUSES
+from pipeline.tables import COLUMNS, STATUSES
 
 EVERY = "全部"
 REQUEST = "申请修改"
 PAGE = 15
 Box = TypeVar("Box", widgets.Text, widgets.Dropdown)
 _SEARCHED = ["name", "student_number", "class_name", "phone"]
-_USED = [
-    "school_code",
-    "college",
-    "status",
-    "change_request",
-    "submission_id",
-    "registry_digest",
-    "searched",
-    *_SEARCHED,
-]
+_ADDED = ["school_code", "registry_digest", "change_request", "phone", "searched"]
+"""What the desk adds to the roster."""
 _LABELS = {"--why": "说明", "--by": "经办人", "--proof": "证明", "--reason": "原因", "--rule": "例外的问题"}
 """What the form calls a command's options."""
 
@@ -57,7 +49,7 @@ class Listing:
     def people(self) -> pd.DataFrame:
         """The desk's people, with `searched`: what search words are looked for in."""
         if self.desk is None:
-            return pd.DataFrame(columns=_USED)
+            return pd.DataFrame(columns=[*COLUMNS["roster"], *_ADDED])
         phones = self.desk.tables.submissions.drop_duplicates("submission_id").set_index("submission_id")["phone"]
         people = self.desk.people
         parts = people.assign(phone=people["submission_id"].map(phones).astype("str").fillna(""))[_SEARCHED]

@@ -120,7 +120,7 @@ def has_run(cohort: Cohort) -> bool:
 def make_guide(cohort: Cohort) -> Made:
     """Write the guide, which needs no run."""
     folder = PaperFolder(cohort, BEFORE)
-    return Made(folder.root, [folder.write(name, content) for name, content in _guide(cohort)])
+    return Made(folder.root, [folder.write(name, content) for name, content in _guide(cohort, None, None)])
 
 
 def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
@@ -133,7 +133,7 @@ def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
             made.files.append(folder.write(name, content))
     of_colleges = [_KINDS[kind] for kind in wanted.kinds if kind in _KINDS]
     for college in (wanted.colleges or colleges_of(run)) if of_colleges else ():
-        lacking = unread_of(run.summary.get("unread") or {}, college.code, college.name)
+        lacking = unread_of(run.summary, college.code, college.name)
         if lacking:
             made.left.append(f"{college}：这次运行{lacking}")
             continue
@@ -208,7 +208,7 @@ def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
                 yield f"{unmistakable(school.code)}-{errata.ERRATA}.xlsx", content
 
 
-def _guide(cohort: Cohort, *_: object) -> Iterator[File]:
+def _guide(cohort: Cohort, run: Run | None, wanted: PaperRequest | None) -> Iterator[File]:
     yield f"{posted.GUIDE}.pdf", posted.guide_paper(cohort)
     yield f"{posted.GUIDE}.txt", posted.group_message(cohort).encode()
 
@@ -218,5 +218,8 @@ _KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = 
     "corrections": _corrections,
     "results": _results,
 }
-_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {"errata": _errata, "guide": _guide}
+_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {
+    "errata": _errata,
+    "guide": _guide,
+}
 KINDS = ("proof", "errata", "corrections", "results", "guide")

@@ -217,7 +217,7 @@ def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Acti
 def overruled(desk: Desk, row: Student, by: str) -> list[str]:
     """Return a Chinese line if another person has decided on this student since the run was made, else none."""
     other, at = str(row["decided_by"]), str(row["decided_at"])
-    if not other or other == by.strip() or at <= desk.tables.made_at:
+    if not other or other == by.strip() or at <= str(desk.tables.summary.get("started_at", "")):
         return []
     made = {"approved": "approve", "stale": "approve", "returned": "return"}.get(str(row["decision_state"]), "reopen")
     when = at[:16].replace("T", " ")

@@ -29,16 +29,16 @@ from pipeline.review.decisions import (
     withdrawn_submission_ids,
 )
 from pipeline.review.exceptions import apply_exceptions
-from pipeline.run_folder import latest_run, newer_runs, newest_counting, read_summary, unread_of
+from pipeline.run_folder import counting_runs, latest_run, newer_runs, read_summary, unread_of
 from pipeline.tables import AS_GIVEN, read_table
 
 Student = Mapping[str, Any]  # one row of a desk's people
 Seen = Mapping[str, str]
 """SCHOOL/NUMBER to the `_basis` of that student at the moment of looking: a decision applies to that state only."""
-KINDS = ("decision", "reading", "exception", "withdrawal", "signature", "acceptance")  # entries that a desk reads
+KINDS = ("decision", "reading", "exception", "withdrawal", "scope", "signature", "acceptance")
+"""The entries that a desk reads."""
 OUTSIDE = "cohort.outside"
 """The rule that reports submissions of registered people who are outside the class."""
-_NEEDED = {"school", "college", "class_name", "name", "id_number"}
 
 
 class StudentNumbers:
@@ -79,10 +79,8 @@ class RunTables:
     """School code to name."""
     extras: pd.DataFrame | None = None
     """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
-    unread: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the run could not read, `unread` of its summary."""
-    made_at: str = ""
-    """When the run was made (ISO). A decision after it is not in what people look at."""
+    summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The run's summary: what it could not read, when it was made, the last ledger entry that it read."""
 
     def knows(self, text: str) -> bool:
         """Return whether a student has this number, or a submission id begins with this text."""
@@ -92,7 +90,7 @@ class RunTables:
 
     def refuse_unread(self, college: College) -> None:
         """Raise RefusedError if the college's registry or a source of its students could not be read."""
-        lacking = unread_of(self.unread, college.code, college.name)
+        lacking = unread_of(self.summary, college.code, college.name)
         if lacking:
             raise RefusedError(f"最近一次运行{lacking}", where=str(college), remedy="请处理后重新运行 mingce run")
 
@@ -133,8 +131,6 @@ class Desk:
     def extras(self, college: College) -> pd.DataFrame:
         """Return the counting submissions that claim this college and match no registry row (名单外)."""
         given, people = self.tables.submissions, self.people
-        if not set(given.columns) >= _NEEDED:
-            return given.iloc[:0]
         counting = (given["superseded_by"] == "") & ~among(given["submission_id"], self.withdrawn)
         outside = self.findings["submission_id"][self.findings["rule"] == OUTSIDE]
         standing = pd.concat([people["submission_id"], people["approved_submission_id"], outside])
@@ -188,8 +184,8 @@ def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
 
 def newest_run(cohort: Cohort) -> Path:
     """Return the folder of the newest complete run or check of all colleges. Raises RefusedError if there is none."""
-    if newest := newest_counting(cohort.reports_folder):
-        return newest[0]
+    for run, _ in counting_runs((cohort.reports_folder / "runs").glob("[!.]*")):
+        return run
     raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
 
 
@@ -198,9 +194,7 @@ def load_tables(cohort: Cohort, run: Path) -> RunTables:
     people = _people_in(cohort, run)
     submissions, findings = read_table(run, "submissions"), read_table(run, "findings")
     extras = read_table(run, "headcount", ["school", "college", "education_level", "major", "extra"])
-    summary = read_summary(run) or {}
-    unread, made_at = summary.get("unread") or {}, str(summary.get("started_at", ""))
-    return RunTables(run.name, people, submissions, findings, cohort.school_names, extras, unread, made_at)
+    return RunTables(run.name, people, submissions, findings, cohort.school_names, extras, read_summary(run) or {})
 
 
 def records(people: pd.DataFrame) -> list[Student]:

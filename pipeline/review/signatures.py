@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,15 +130,26 @@ def standing_signature(entries: pd.DataFrame, code: str, college: str) -> Signat
     return Signature(last) if last is not None and last["action"] == "sign" else None
 
 
-def unsigned(entries: pd.DataFrame, code: str, college: str, people: pd.DataFrame) -> list[str]:
+def scope_since(desk: Desk, entries: pd.DataFrame, code: str, college: str) -> list[str]:
+    """Return the reason, and numbers, if it was decided after the run who of the college belongs to the class."""
+    run = desk.tables.summary
+    number, ended = (run.get("ledger") or {}).get("number", sys.maxsize), str(run.get("finished_at") or "9999")
+    own = entries[(entries["kind"] == "scope") & (entries["school_code"] == code) & (entries["college"] == college)]
+    new = own[(own["seq"] > number) | (own["at"] > ended)]["student_number"].drop_duplicates()
+    told = ["最近一次运行之后又登记了谁在本届，请先运行 mingce run"] if len(new) else []
+    return [*told, *(f"学号 {one}：登记了是否在本届" for one in new.head(_SHOWN))]
+
+
+def unsigned(desk: Desk, entries: pd.DataFrame, code: str, college: str) -> list[str]:
     """Return why a college's desk rows are not what it signed: the reason, then changes; [] if they are."""
     signature = standing_signature(entries, code, college)
     if signature is None:
         return ["还没有签字"]
     if signature.version != VERSION:
         return ["原来的签字只签了名单，没有签提交的内容和学籍信息，请重新签字"]
+    people = of_college(desk.people, code, college)
     if signature.digest == signed_digest(people):
-        return []
+        return scope_since(desk, entries, code, college)
     return ["签字后数据有改动，请重新签字", *_changes(signature.parts, people)]
 
 
@@ -240,5 +252,5 @@ def _now(signature: Signature, desk: Desk, entries: pd.DataFrame) -> list[str]:
         return ["这份签字后来撤销了"]
     if last.digest != signature.digest:
         return [f"学院后来又签过字：{_who_signed(last)}，校验码 {last.code}"]
-    rows = of_college(desk.people, code, college)
-    return ["现在的名册中没有这个院系"] if rows.empty else unsigned(entries, code, college, rows)
+    known = len(of_college(desk.people, code, college))
+    return unsigned(desk, entries, code, college) if known else ["现在的名册中没有这个院系"]

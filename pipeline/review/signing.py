@@ -25,6 +25,7 @@ from pipeline.review.signatures import (
     Signature,
     majors_of,
     person_parts,
+    scope_since,
     signatures,
     signed_digest,
     standing_signature,
@@ -66,6 +67,8 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
         _need_secretary(terms.secretaries, college, actor.by)
+        if since := scope_since(desk, entries, college.code, college.name):
+            raise RefusedError(since[0], where=str(college), lines=since[1:])
         rows = _all_approved(desk, college)
         current = signed_digest(rows)
         before = standing_signature(entries, college.code, college.name)
@@ -108,7 +111,7 @@ def accept(
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
         desk = lay_desk(tables, entries, actor.today)
-        refused = unsigned(entries, college.code, college.name, college_students(desk.people, college))
+        refused = unsigned(desk, entries, college.code, college.name)
         signature = standing_signature(entries, college.code, college.name)
         if refused or signature is None:
             raise RefusedError(refused[0], where=str(college), lines=refused[1:], remedy=_SIGN_ANEW)
@@ -178,8 +181,6 @@ def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
 def _may_be_missing(desk: Desk, college: College) -> int:
     """Count extras that the registry may lack: valid ID number of no registry row, a name, a registry class."""
     own, people = desk.extras(college), desk.people
-    if own.empty or "id_number" not in people.columns:
-        return 0
     known = among(own["class_name"], people["class_name"][people["school"] == college.school])
     unknown = ~among(own["id_number"], people["id_number"])
     told = (own["name"] != "") & (own["class_name"] != "")

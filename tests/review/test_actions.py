@@ -219,7 +219,9 @@ def test_an_approval_that_rests_on_an_expired_exception_is_stale_and_shown(ledge
 
 
 def test_the_second_of_two_who_decide_at_once_is_told(ledger):
-    run = dataclasses.replace(tables([person("1")], [submission("s1", "1")]), made_at="2016-11-01T08:00:00+08:00")
+    run = dataclasses.replace(
+        tables([person("1")], [submission("s1", "1")]), summary={"started_at": "2016-11-01T08:00:00+08:00"}
+    )
     assert approve(run, ledger, ["1"], Actor("王老师", "", TODAY)).told == []
     (line,) = send_back(run, ledger, ["1"], Actor("李老师", "照片不清", TODAY)).told
     assert "10534/1：王老师 已于" in line and "“通过”" in line

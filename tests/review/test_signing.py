@@ -53,7 +53,7 @@ def signed(ledger, run=RUN, actor=LI, of=None):
 
 
 def refused(ledger, run):
-    return unsigned(ledger.entries(), COLLEGE.code, COLLEGE.name, desk_of(run, ledger).people)
+    return unsigned(desk_of(run, ledger), ledger.entries(), COLLEGE.code, COLLEGE.name)
 
 
 def test_steps_open_one_after_the_other(ledger):
@@ -105,6 +105,29 @@ def test_a_person_who_changed_is_named_and_refused_by_the_office(ledger):
     assert "学号 2：姓名、性别、班级、学历或专业、学籍信息有改动" in refused(ledger, other)
     with pytest.raises(RefusedError, match="签字后数据有改动"):
         accept(other, ledger, COLLEGE, WANG)
+
+
+def test_who_was_found_outside_the_class_after_the_run_is_not_signed_for(ledger):
+    """He was accepted and handed in as long as nobody ran: approvals are the ledger's, membership is the run's."""
+    signed(ledger)
+    number = ledger.head()[0]
+    seen = dataclasses.replace(RUN, summary={"ledger": {"number": number}})
+    assert refused(ledger, seen) == [] and accept(seen, ledger, COLLEGE, WANG).new
+    out = Entry("scope", "out", "王老师", school_code=COLLEGE.code, student_number="2", college=COLLEGE.name)
+    ledger.append(out)
+    for run in (
+        seen,
+        dataclasses.replace(RUN, summary={"ledger": {"number": 99}, "finished_at": "2016-10-31T09:00:00+08:00"}),
+    ):  # a ledger put back counts anew
+        assert refused(ledger, run) == [
+            "最近一次运行之后又登记了谁在本届，请先运行 mingce run",
+            "学号 2：登记了是否在本届",
+        ]
+        with pytest.raises(RefusedError, match="请先运行"):
+            accept(run, ledger, COLLEGE, WANG)
+        with pytest.raises(RefusedError, match="请先运行"):
+            sign(run, ledger, COLLEGE, terms(), LI, kept)
+    assert refused(ledger, dataclasses.replace(RUN, summary={"ledger": {"number": 99}})) == []
 
 
 def test_one_changed_row_and_one_approval_ask_for_a_new_signature(ledger):

@@ -206,7 +206,9 @@ def test_a_row_without_it_decides_on_what_the_latest_run_showed(ledger):
 
 
 def test_the_second_of_two_who_decide_on_one_student_is_told(ledger):
-    run = dataclasses.replace(tables([person("1")], [submission("s1", "1")]), made_at="2016-11-01T08:00:00+08:00")
+    run = dataclasses.replace(
+        tables([person("1")], [submission("s1", "1")]), summary={"started_at": "2016-11-01T08:00:00+08:00"}
+    )
     import_decisions(run, ledger, rows("1 通过 王"), "a.xlsx", TODAY)
     report = import_decisions(run, ledger, rows("1 退回 李 照片"), "b.xlsx", TODAY)
     assert report[0].outcome == "applied"
