@@ -42,6 +42,7 @@ class Header:
     def unknown(self) -> dict[int, str]:
         """The headings of columns that mean no field and are not set aside."""
         told = {*self.columns.values(), *self.set_aside, *(column for _, _, column in self.beside)}
+        told.update(*(same for _, same in self.twice))
         return {column: label for column, label in self.labels.items() if column not in told}
 
 

@@ -64,6 +64,8 @@ def rows_of_grid(
     body = _body(grid, header)
     given = constants(declared or {}, grid.sheet, texts_above(head, header.bottom))
     filled = set(filled_columns(body))
+    twice = [(name, [at for at in same if at in filled] or same[:1]) for name, same in header.twice]
+    header = replace(header, columns=header.columns | {name: same[0] for name, same in twice})
     header, columns = resolved(header, body, filled, (grid.file, grid.sheet, header.bottom + 1), given)
     missing = [group for group in needs if not columns.fields.intersection(group)]
     if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
@@ -71,7 +73,7 @@ def rows_of_grid(
     if missing:
         return _refused(grid, header, body, columns, missing)
     notes = [*grid.notes, *_header_notes(grid, header)]
-    clash = [text for _, same in header.twice if (text := _clash(header, body, same))]
+    clash = [text for _, same in twice if (text := _clash(header, body, same))]
     if clash:
         told = [_note(grid, "error", text, header.bottom) for text in clash]
         return replace(_nothing(grid, *told), columns=(replace(columns, refused=clash[0]),))

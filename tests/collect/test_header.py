@@ -287,6 +287,15 @@ def test_same_label_twice_names_both_columns():
     assert "A 列 和 D 列" in found.notes[-1].message
 
 
+@pytest.mark.parametrize("place", [0, 1, 4])
+def test_a_blank_column_under_the_same_label_says_nothing(place):
+    headings = ["姓名", "身份证号码", "学号"]
+    rows = [[*row[:place], cell, *row[place:]] for row, cell in ((headings, "姓名"), (PERSON, ""))]
+    found = rows_of_grid(grid(*rows), names())
+    assert found.rows["name"].tolist() == [PERSON[0]]
+    assert not found.notes
+
+
 def test_two_names_of_one_field_keep_both():
     found = rows_of_grid(grid(["姓名", "身份证号码", "学号", "手机", "个人联系电话"], [*PERSON, "1", "2"]), names())
     assert found.rows["phone"].tolist() == ["2"]
