@@ -247,6 +247,11 @@ def counting_runs(runs: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]
             yield run, summary
 
 
+def newest_counting(root: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the newest run or check that counts and its summary, or None."""
+    return next(counting_runs((root / "runs").glob("[!.]*")), None)
+
+
 def counts(summary: Mapping[str, Any]) -> bool:
     """Return whether a run or check covers all colleges and rules, and is no partial run of an old version."""
     told = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -49,14 +49,24 @@ def height(cells: Sequence[str], widths: Sequence[int], line: int = 17, least: i
     return min(max(line * lines, least), _HIGHEST)
 
 
-def lay_page(sheet: Worksheet, heading: int, rows: int, widths: Sequence[int]) -> None:
-    """Set widths, repeat and freeze the heading row, filter below it, and set up A4."""
+def write_listing(
+    sheet: Worksheet, top: int, columns: Mapping[str, int], rows: Iterable[Sequence[str]], looks: tuple[Format, Format],
+    *, line: int = 17, least: int = 0, landscape: bool = True,
+) -> None:  # fmt: skip
+    """Write headings (`columns`, with widths) into the row `top` and wrapped texts below, with filters, on A4.
+
+    `looks` are those of headings and texts; `line` and `least` the points of a line and of the lowest row.
+    """
+    write_row(sheet, top, list(columns), looks[0])
+    widths, last = list(columns.values()), top
+    for last, cells in enumerate(rows, top + 1):
+        sheet.set_row(last, height(cells, widths, line, least))
+        write_row(sheet, last, cells, looks[1])
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
-    last = max(heading + rows, heading + 1)
-    sheet.autofilter(heading, 0, last, len(widths) - 1)
-    sheet.freeze_panes(heading + 1, 0)
-    on_a4(sheet, heading)
+    sheet.autofilter(top, 0, max(last, top + 1), len(widths) - 1)
+    sheet.freeze_panes(top + 1, 0)
+    on_a4(sheet, top, landscape=landscape)
     sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
 
 

@@ -132,13 +132,12 @@ def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
         numbers |= dict(zip(keys, zip(both["number"], both["expected"], strict=True), strict=True))
     if not numbers:
         return findings
-    told = [numbers.get(key, ("", "")) for key in zip(findings["submission_id"], findings["rule"], strict=True)]
-    number = pd.Series([one for one, _ in told], index=findings.index, dtype="str")
-    should = pd.Series([other for _, other in told], index=findings.index, dtype="str")
+    rows = [numbers.get(key, ("", "")) for key in zip(findings["submission_id"], findings["rule"], strict=True)]
+    told = pd.DataFrame(rows, findings.index, pd.Index(["number", "expected"]), "str")
     return findings.assign(
-        shared_fault=number,
-        actor=findings["actor"].mask(number != "", "office"),
-        expected=findings["expected"].mask((number != "") & (findings["expected"] == ""), should),
+        shared_fault=told["number"],
+        actor=findings["actor"].mask(told["number"] != "", "office"),
+        expected=findings["expected"].where(findings["expected"] != "", told["expected"]),
     )
 
 

@@ -47,7 +47,7 @@ def send_pages(
     loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
     options = send.Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
-        sent = send.send_due(loaded, options, send.system_clock(), told=_say_result)
+        sent = send.send_due(loaded, options, post.Clock(), told=_say_result)
     common.say_older(loaded, sent.run_id)
     _summary(sent, dry_run)
 

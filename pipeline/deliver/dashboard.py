@@ -21,7 +21,6 @@ from pipeline.deliver.message import (
     Draft,
     Message,
     check_scope,
-    refuse_id_numbers,
     render_letter,
 )
 from pipeline.deliver.recipients import Recipient, mail_digest, within
@@ -31,7 +30,7 @@ from pipeline.states import states, theme
 from pipeline.view.people import Chased, People, by_class
 from pipeline.view.remaining_work import entries, grouped, left_in_words, month_day, tasks
 from pipeline.view.signature import SIGN_AGAIN
-from pipeline.workbook_writer import height, lay_page, text_book, write_row
+from pipeline.workbook_writer import text_book, write_listing
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
@@ -72,8 +71,9 @@ def staff_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: 
         colleges = sorted({key[1] for key in recipient.scope})
         named = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
     people = source.people(recipient)
-    content = content_digest(people, recipient)
-    return Draft(recipient, content, partial(_message, cohort, source, recipient, people, named, full, content))
+    return Draft(
+        recipient, content_digest(people, recipient), partial(_message, cohort, source, recipient, people, named, full)
+    )
 
 
 def content_digest(people: People, recipient: Recipient) -> str:
@@ -87,7 +87,7 @@ def content_digest(people: People, recipient: Recipient) -> str:
 
 
 def _message(
-    cohort: Cohort, source: MailSource, recipient: Recipient, people: People, named: str, full: FullPage, content: str
+    cohort: Cohort, source: MailSource, recipient: Recipient, people: People, named: str, full: FullPage
 ) -> Message:  # fmt: skip
     check_scope(recipient, people.chase)
     attachments = full(recipient)
@@ -103,7 +103,6 @@ def _message(
         "title": "毕业生信息核对",
         "about": list(filter(None, (cohort.name, _cut(named), readers, f"数据截至 {day}"))),
         "as_of": day,
-        "cohort": cohort.name,
         "deadline": _deadline(cohort.window, people.as_of),
         **_figures(people, recipient, role),
         "tasks": asked,
@@ -116,9 +115,8 @@ def _message(
     }
     listed = tuple(_cut_row(row) for row in people.chase if row.status not in role.unlisted)
     html, text = _within_limit(cohort, values, listed)
-    refuse_id_numbers(recipient, html, text)
     subject = f"{cohort.name}毕业生信息核对：{named} {headline}"
-    return Message(recipient, subject, html, text, content, figures.trend_png(people.trend), attachments)
+    return Message(recipient, subject, html, text, figures.trend_png(people.trend), attachments)
 
 
 def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any]:
@@ -259,9 +257,14 @@ _LISTED: dict[str, int] = {"院系": 20, "班级": 20, "学号": 14, "姓名": 1
 _LIST_FONT = {"font_name": "微软雅黑", "font_size": 10}
 
 
+def _cells(row: Chased) -> tuple[str, ...]:
+    place = row.college, row.class_name, row.student_number, row.name
+    return *place, row.state.word, row.state.who, "；".join(row.reasons)
+
+
 def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
     """Return the xlsx of `rows` with `title` above them: A4 landscape, header repeated, filters on."""
-    buffer, widths = io.BytesIO(), list(_LISTED.values())
+    buffer = io.BytesIO()
     with text_book(buffer) as book:
         sheet = book.add_worksheet("名单")
         head = book.add_format({**_LIST_FONT, "bold": True, "bg_color": theme().ink["header"], "font_color": "#FFFFFF"})
@@ -269,11 +272,5 @@ def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
             {**_LIST_FONT, "text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": theme().ink["line"]}
         )
         sheet.write_string(0, 0, title, book.add_format({**_LIST_FONT, "bold": True, "font_size": 13}))
-        write_row(sheet, 2, list(_LISTED), head)
-        for place, row in enumerate(rows, 3):
-            place_of = (row.college, row.class_name, row.student_number, row.name)
-            cells = (*place_of, row.state.word, row.state.who, "；".join(row.reasons))
-            sheet.set_row(place, height(cells, widths))
-            write_row(sheet, place, cells, cell)
-        lay_page(sheet, 2, len(rows), widths)
+        write_listing(sheet, 2, _LISTED, map(_cells, rows), (head, cell))
     return buffer.getvalue()

@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
@@ -21,12 +20,11 @@ from pipeline.kept import code_digest, digest_of, journal
 from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
 from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_mend
 from pipeline.papers.make import PaperFolder, class_file
+from pipeline.render.notebooks import NotebookJob, run_notebooks
+from pipeline.render.own import Notebooks
+from pipeline.render.page_guard import Expected, Guard, PageError
 from pipeline.render.pieces import BACK
 from pipeline.view.run_tables import college_folder
-
-if TYPE_CHECKING:
-    from pipeline.render.page_guard import Expected, Guard
-
 
 _WAY_BACK = '<a href="{href}">{title}</a>'.format(**BACK).encode()
 MOST = 5  # colleges of one recipient whose pages are attached
@@ -58,14 +56,11 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
     """
     if not who:
         return no_pages
-    from pipeline.render.own import Notebooks
-
     notebook, own = Notebooks(cohort.notebooks_folder).source("counselor")
     papers = CounselorPapers(cohort, source)
     products = {} if own else {name: key for key, files in journal(source.run.path) for name in files}
-    pages: dict[_Place, bytes] = {}
+    pages: dict[_Place, bytes | RefusedError] = {}
     keys: dict[_Place, str] = {}
-    failed: dict[str, str] = {}
     for one in who:
         for school, college in sorted({(key[0], key[1]) for key in one.scope})[:MOST]:
             of_college = college_folder(cohort.code_of(school), college)
@@ -75,19 +70,19 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
             keys[place] = product and digest_of("counselor", product, told)
             pages[place] = papers.folder.taken(keys[place])
     left = [place for place, content in pages.items() if not content]
-    for (one, college), content in _rendered(cohort, source, left, notebook, own=own) if left else ():
-        if isinstance(content, RefusedError):
-            failed[one.key] = content.what
-        else:
-            pages[one, college] = content
-            papers.folder.keep(f"{digest_of(one.key, *college)}.html", keys[one, college], content)
+    for place, content in _rendered(cohort, source, left, notebook, own=own) if left else ():
+        pages[place] = content
+        if isinstance(content, bytes):
+            papers.folder.keep(f"{digest_of(place[0].key, *place[1])}.html", keys[place], content)
 
     def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
-        own = [(place[1][1], content) for place, content in pages.items() if place[0] == recipient]
-        if recipient.key in failed or not own:
-            raise RefusedError(failed.get(recipient.key, "页面没有生成"), where="辅导员页面", remedy=_REMEDY)
-        made = [Attachment(f"{college[:12]}_我的班级.html", content, "text/html") for college, content in own]
-        return (*made, *papers(recipient))
+        made: list[Attachment] = []
+        for (one, (_, college)), content in pages.items():
+            if one == recipient and isinstance(content, RefusedError):
+                raise content
+            if one == recipient and isinstance(content, bytes):
+                made.append(Attachment(f"{college[:12]}_我的班级.html", content, "text/html"))
+        return (*made, *papers(recipient)) if made else no_pages(recipient)
 
     return page_of
 
@@ -100,21 +95,16 @@ def _rendered(
     cohort: Cohort, source: MailSource, places: list[_Place], notebook: Path, *, own: bool
 ) -> Iterator[tuple[_Place, bytes | RefusedError]]:
     """Execute the notebook of each place, and yield its page, or why there is none."""
-    from pipeline.render.notebooks import NotebookJob, run_notebooks
-    from pipeline.render.page_guard import Guard
-
     guard = Guard(source.run)
     with _scratch(cohort) as name:  # executed notebooks hold names, so they are deleted
         jobs: list[NotebookJob] = []
         for at, (recipient, (school, college)) in enumerate(places):
             folder = name / str(at)
             folder.mkdir()
-            parameters = {
-                "run": str(source.run.path), "college": college, "school": cohort.code_of(school),
-                "counselor": recipient.address,
-            }  # fmt: skip
-            made, page = folder / "counselor.ipynb", folder / "page.html"
-            jobs.append(NotebookJob(notebook, made, page, parameters, str(at), own=own, ours=not own))
+            code, made, page = cohort.code_of(school), folder / "counselor.ipynb", folder / "page.html"
+            given = {"run": str(source.run.path), "college": college, "school": code, "counselor": recipient.address}
+            job = NotebookJob(notebook, made, page, given, str(at), own=own, of_college=(code, college), ours=not own)
+            jobs.append(job)
         for result, place in zip(run_notebooks(jobs), places, strict=True):
             recipient, (school, college) = place
             try:
@@ -138,8 +128,6 @@ def _scratch(cohort: Cohort) -> Generator[Path]:
 
 
 def _checked(guard: Guard, expected: Expected, college: str, page: Path | None) -> bytes:
-    from pipeline.render.page_guard import PageError
-
     if page is None or not page_is_whole(page):
         raise RefusedError("辅导员页面生成失败", where=college, remedy=_REMEDY)
     content = page.read_bytes()
@@ -173,23 +161,30 @@ class CounselorPapers:
         return rows_to_mend(self._students(college))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
-        """Return each class's sheet to sign and workbook of corrections; none if they exceed `MOST_BYTES`."""
+        """Return each class's sheet to sign, and each college's corrections; none if they exceed `MOST_BYTES`."""
+        classes: dict[College, list[str]] = {}
+        for school, name, class_name in sorted(recipient.scope):
+            classes.setdefault(College(self._cohort.code_of(school), school, name), []).append(class_name)
         made: list[Attachment] = []
-        for school, college, class_name in sorted(recipient.scope):
-            made += self._of_class(College(self._cohort.code_of(school), school, college), class_name)
+        for college, names in classes.items():
+            made += [self._sheet(college, name) for name in names]
+            made += self._corrections(college, names, recipient.key.rpartition(":")[2])
             if sum(len(paper.content) for paper in made) > MOST_BYTES:
                 return ()
         return tuple(made)
 
-    def _of_class(self, college: College, class_name: str) -> Iterator[Attachment]:
-        name, folder = class_name[:12], college_folder(college.code, college.name)
+    def _sheet(self, college: College, class_name: str) -> Attachment:
         sheet = proof_paper(self._students(college).of_class(class_name), self._cohort.name, full=False)
-        content = self.folder.mailed(f"{folder}/{class_file(class_name, f'{PROOF}.pdf')}", sheet.key, sheet.pdf)
-        yield Attachment(f"{name}_{PROOF}.pdf", content, "application/pdf")
-        rows = [row for row in self._to_mend(college) if row.class_name == class_name]
+        file = f"{college_folder(college.code, college.name)}/{class_file(class_name, f'{PROOF}.pdf')}"
+        content = self.folder.mailed(file, sheet.key, sheet.pdf)
+        return Attachment(f"{class_name[:12]}_{PROOF}.pdf", content, "application/pdf")
+
+    def _corrections(self, college: College, names: list[str], whose: str) -> Iterator[Attachment]:
+        rows = [row for row in self._to_mend(college) if row.class_name in names]
         if rows:
-            whose = f"{college.name} {class_name}"
-            make = partial(corrections_workbook, rows, whose, self._form, masked=True)
-            file = f"{folder}/{class_file(class_name, f'{NAME}.xlsx')}"
-            content = self.folder.mailed(file, digest_of(self._made_by, whose, repr(rows)), make)
-            yield Attachment(f"{name}_{NAME}.xlsx", content, XLSX)
+            named = names[0] if len(names) == 1 else f"{names[0]}等{len(names)}个班"
+            title = f"{college.name} {named}"
+            make = partial(corrections_workbook, rows, title, self._form, masked=True)
+            file = f"{college_folder(college.code, college.name)}/{whose}-{NAME}.xlsx"
+            content = self.folder.mailed(file, digest_of(self._made_by, title, repr(rows)), make)
+            yield Attachment(f"{names[0][:12]}{named.removeprefix(names[0])}_{NAME}.xlsx", content, XLSX)

@@ -46,15 +46,16 @@ class Message:
     subject: str
     html: str
     text: str
-    content: str
-    """Digest of what it says: equal to the last one sent means that nothing changed."""
     picture: bytes = b""
     attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A mail that may be due: the digest of its content, and a function that builds it at some cost."""
+    """A mail that may be due, and a function that builds it at some cost.
+
+    `content` is the digest of what it says: equal to the last one sent means that nothing changed.
+    """
 
     recipient: Recipient
     content: str
@@ -153,14 +154,21 @@ def _encoded_words(name: str) -> str:
     return '"' + "\r\n ".join(f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words) + '"'
 
 
+_ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
+
+
 def render_letter(name: str, values: dict[str, Any], cohort: Cohort) -> tuple[str, str]:
-    """Return the letter `name` (dashboard, student, registrar) as HTML, with values escaped, and as text."""
+    """Return the letter `name` (dashboard, student, registrar) as HTML and text. Raise RefusedError on ID numbers."""
     office = cohort.office
     reply = parseaddr(cohort.mail.sender)[1] if cohort.mail else ""
-    shared = {**values, "office": office, "office_name": OFFICE, "reply": reply}
+    shared = {**values, "cohort": cohort.name, "office": office, "office_name": OFFICE, "reply": reply}
     html = render(f"mail/{name}.html.j2", **shared)
     text = render(f"mail/{name}.txt.j2", **{key: _one_line(value) for key, value in shared.items()})
     html, text = in_the_office_s_name(html, office.name), text.replace(OFFICE, office.name)
+    if _ID_NUMBER.search(html) or _ID_NUMBER.search(text):
+        raise RefusedError(
+            "邮件正文中出现了完整的身份证号码", where=f"寄送（{name}）", remedy="没有寄出，请报告维护人员"
+        )
     return re.sub(r"\n\s*", "\n", html), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -170,20 +178,9 @@ def _one_line(value: object) -> object:
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
-_ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
-
-
 def check_scope(recipient: Recipient, rows: Iterable[Chased]) -> None:
     """Raise `RefusedError`, without names, if a row is not of the recipient's classes or colleges."""
     width = 3 if recipient.kind == "counselor" else 2
     foreign = sum((row.school, row.college, row.class_name)[:width] not in recipient.scope for row in rows)
     if foreign:
         raise RefusedError(f"邮件中有 {foreign} 行不属于收件人", where="寄送", remedy="没有寄出，请报告维护人员")
-
-
-def refuse_id_numbers(recipient: Recipient, *texts: str) -> None:
-    """Raise `RefusedError`, without names, if a text holds an ID number."""
-    if any(_ID_NUMBER.search(text) for text in texts):
-        raise RefusedError(
-            "邮件正文中出现了完整的身份证号码", where=f"寄送（{recipient.kind}）", remedy="没有寄出，请报告维护人员"
-        )

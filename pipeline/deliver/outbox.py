@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import Recipient
 from pipeline.errors import RefusedError
 from pipeline.logs import mask
@@ -49,22 +50,17 @@ class Past:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class MailVerdict:
-    """Whether a mail is to be sent now, and why not."""
-
-    due: bool
-    why: str = ""
-    flagged: bool = False
+Passed = tuple[Literal["skipped", "flagged"], str]
+"""What becomes of a mail that is not due, and why. A flagged one needs a person."""
 
 
 class Outbox:
     """What was sent to whom: the ledger, read once, and this process's own entries."""
 
-    def __init__(self, ledger: Ledger, run_id: str, over: Literal["smtp", "eml"]) -> None:
+    def __init__(self, ledger: Ledger, cohort: Cohort, run_id: str) -> None:
         self._ledger = ledger
         self._run = run_id
-        self._done = "accepted" if over == "smtp" else "written"
+        self._done = "accepted" if cohort.mail else "written"
         self._past: list[Past] = []
         self._of: dict[str, list[Past]] = {}
         self._held: dict[str, bool] = {}
@@ -81,8 +77,8 @@ class Outbox:
             self._write([Entry(KIND, action="unclear", by=BY, made_on=past.content, data=data, unique_key=key)])
         return len(open_claims)
 
-    def verdict(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> MailVerdict:
-        """Return whether a mail with the digest `content` is due.
+    def passed(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> Passed | None:
+        """Return why a mail with the digest `content` is not due; None if it is.
 
         `force` sends also what was sent, is unclear or unchanged. `failed` sends only refused or deferred mails, held
         addresses included.
@@ -90,33 +86,33 @@ class Outbox:
         past = [each for each in self._of.get(recipient.key, []) if each.action in _SETTLED]
         last = past[-1] if past else None
         if failed and (last is None or last.action not in ("refused", "deferred")):
-            return MailVerdict(False, "没有失败的记录")
+            return "skipped", "没有失败的记录"
         if failed:  # not if the failed mail said something else
             told = next((each for each in reversed(past) if each.action == self._done), None)
             same = told is not None and told.content == content
-            return MailVerdict(not same, "与上次寄到的相同" if same else "")
+            return ("skipped", "与上次寄到的相同") if same else None
         if force:
-            return MailVerdict(True)
+            return None
         if self._held.get(recipient.address_key):
-            return MailVerdict(False, "地址曾被拒收，改正地址或用 --failed 重试", flagged=True)
+            return "flagged", "地址曾被拒收，改正地址或用 --failed 重试"
         return self._after(past, last, content)
 
-    def _after(self, past: list[Past], last: Past | None, content: str) -> MailVerdict:
+    def _after(self, past: list[Past], last: Past | None, content: str) -> Passed | None:
         if last is None:
-            return MailVerdict(True)
+            return None
         told = next((each for each in reversed(past) if each.action in (self._done, "unclear")), None)
         if told and told.content == content and told.action == "unclear":
-            return MailVerdict(False, "上次是否送达不明，不自动重发", flagged=True)
+            return "flagged", "上次是否送达不明，不自动重发"
         if told and told.content == content:
-            return MailVerdict(False, SAME)
+            return "skipped", SAME
         here = [each.action for each in past if each.data["run"] == self._run]
         if self._done in here:
-            return MailVerdict(False, "本次运行已寄出")
+            return "skipped", "本次运行已寄出"
         if "unclear" in here:
-            return MailVerdict(False, "是否送达不明，不自动重发", flagged=True)
+            return "flagged", "是否送达不明，不自动重发"
         if here and here[-1] == "refused":
-            return MailVerdict(False, "本次运行已被拒收，可用 --failed 重试", flagged=True)
-        return MailVerdict(True)
+            return "flagged", "本次运行已被拒收，可用 --failed 重试"
+        return None
 
     def claim(self, recipient: Recipient, content: str) -> int:
         """Record a mail before its handover; return the claim's number. Raise `RefusedError` if it is claimed."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.clock import SHANGHAI
 from pipeline.cohort import safe_name
 from pipeline.deliver.message import Draft, Message
 from pipeline.deliver.outbox import Attempt, Outbox
@@ -34,9 +36,9 @@ class MailServer(Protocol):
 class Clock:
     """Time and waiting, as arguments so that tests need not wait."""
 
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    steady: Callable[[], float]
+    now: Callable[[], datetime] = lambda: datetime.now(SHANGHAI)
+    sleep: Callable[[float], None] = time.sleep
+    steady: Callable[[], float] = time.monotonic
     """Seconds that only ever pass: waits are measured by these, `now` may be set back a year while mail goes out."""
 
 
@@ -62,19 +64,18 @@ class Post:
     clock: Clock
     per_minute: int = 30
     told: Callable[[Result], None] = lambda _: None
+    results: list[Result] = field(default_factory=list[Result])
     _last: float | None = field(default=None, init=False)
     _down: int = field(default=0, init=False)
-    _results: list[Result] = field(default_factory=list[Result], init=False)
 
-    def send_all(self, drafts: list[Draft]) -> list[Result]:
+    def send_all(self, drafts: list[Draft]) -> None:
         """Send every draft, with retries. If `ServerError` is raised, mails without result are recorded as deferred."""
         try:
             self._send_all(drafts)
         except ServerError:
-            ended = {result.recipient.key for result in self._results}
+            ended = {result.recipient.key for result in self.results}
             self.outbox.defer([(one.recipient, one.content) for one in drafts if one.recipient.key not in ended])
             raise
-        return self._results
 
     def _send_all(self, drafts: list[Draft]) -> None:
         queue: list[tuple[float, int, int, Message, bytes, str]] = []
@@ -153,7 +154,7 @@ class Post:
             self.clock.sleep(seconds)
 
     def _say(self, result: Result) -> None:
-        self._results.append(result)
+        self.results.append(result)
         self.told(result)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.deliver import recipients
@@ -22,7 +19,6 @@ from pipeline.deliver.message import (
     Draft,
     Message,
     message_id,
-    refuse_id_numbers,
     render_letter,
     sender_address,
     to_bytes,
@@ -64,11 +60,6 @@ class Sent:
     folder: Path
 
 
-def system_clock() -> Clock:
-    """Return the system's clock."""
-    return Clock(lambda: datetime.now(SHANGHAI), time.sleep, time.monotonic)
-
-
 def send_due(
     cohort: Cohort,
     options: Options,
@@ -94,43 +85,35 @@ def send_due(
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
         for batch in folder.parent.glob("*"):
             sweep(batch)
-        outbox = _outbox(cohort, source, ledger)
+        outbox = Outbox(ledger, cohort, source.run.run_id)
         recovered = outbox.recover()
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
-        due, passed, unreachable = _plan(cohort, options, source, outbox, lambda recipient: rendered[-1](recipient))
-        heard: list[Result] = []
-
-        def tell(result: Result) -> None:
-            heard.append(result)
+        due, results, unreachable = _plan(cohort, options, source, outbox, lambda recipient: rendered[-1](recipient))
+        for result in results:
             told(result)
-
-        for result in passed:
-            tell(result)
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
         try:
             with ExitStack() as stack:
                 if cohort.mail and server is None:
-                    server = stack.enter_context(closing(SmtpServer(cohort.mail, password_of(cohort.mail))))
+                    password = password_of(cohort.mail)
+                    server = stack.enter_context(closing(SmtpServer(cohort.mail, password)))
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
-                _post(cohort, options, outbox, server, folder, clock, tell).send_all(due)
+                _post(cohort, options, outbox, server, folder, clock, told, results).send_all(due)
         finally:
-            keep_reported(source, ledger, heard)
-    return Sent(source.run.run_id, heard, unreachable, recovered, folder)
+            keep_reported(source, ledger, results)
+    return Sent(source.run.run_id, results, unreachable, recovered, folder)
 
 
 def _dry_run(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
     with open_ledger(cohort) as ledger:
-        due, passed, unreachable = _plan(cohort, options, source, _outbox(cohort, source, ledger), no_pages)
+        outbox = Outbox(ledger, cohort, source.run.run_id)
+        due, passed, unreachable = _plan(cohort, options, source, outbox, no_pages)
     return Sent(source.run.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
-
-
-def _outbox(cohort: Cohort, source: MailSource, ledger: Ledger) -> Outbox:
-    return Outbox(ledger, source.run.run_id, "smtp" if cohort.mail else "eml")
 
 
 def _post(
     cohort: Cohort, options: Options, outbox: Outbox, server: MailServer | None, folder: Path, clock: Clock,
-    told: Callable[[Result], None],
+    told: Callable[[Result], None], results: list[Result],
 ) -> Post:  # fmt: skip
     sender = sender_address(cohort.mail.sender if cohort.mail else _NO_SERVER)
     again = clock.now().isoformat() if options.force else ""
@@ -139,9 +122,8 @@ def _post(
         number = message_id(folder.name, message.recipient, content, sender, again)
         return to_bytes(message, sender, clock.now(), number)
 
-    return Post(
-        outbox, server, folder, serialise, clock, cohort.mail.per_minute if cohort.mail else 1_000_000, told=told
-    )
+    per_minute = cohort.mail.per_minute if cohort.mail else 1_000_000
+    return Post(outbox, server, folder, serialise, clock, per_minute, told, results)
 
 
 def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool) -> tuple[list[Draft], list[NoAddress]]:
@@ -150,12 +132,11 @@ def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool)
         return list(invitation_drafts(cohort, source, student_addresses(cohort, source))), []
     counselors, without = recipients.counselors(source.counselors, source.roster)
     secretaries, lacking = recipients.secretaries(source.college_people, source.roster)
-    drafts = [staff_draft(cohort, source, one, full) for one in counselors]
-    pages = partial(college_pages, source)
-    drafts += [staff_draft(cohort, source, one, pages) for one in secretaries]
+    registrars, wrong = recipients.registrars(cohort.schools)
+    attached = {"counselor": full, "secretary": partial(college_pages, source)}
+    drafts = [staff_draft(cohort, source, one, attached[one.kind]) for one in (*counselors, *secretaries)]
     if cohort.mail and cohort.mail.students:
         drafts += student_drafts(cohort, source, student_addresses(cohort, source))
-    registrars, wrong = recipients.registrars(cohort.schools)
     return [*drafts, *registrar_drafts(cohort, source, registrars)], [*without, *lacking, *wrong]
 
 
@@ -164,18 +145,18 @@ def _plan(
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return the due drafts, the results of the others, and who has no valid address."""
     drafts, unreachable = _drafts(cohort, source, full, invite=options.invite)
-    due: list[Draft] = []
-    passed: list[Result] = []
-    for draft in drafts:
-        broken = _broken(source, draft.recipient)
-        verdict = outbox.verdict(draft.recipient, draft.content, force=options.force, failed=options.failed)
-        if broken and verdict.due:
-            passed.append(Result(draft.recipient, "failed", broken))
-        elif verdict.due:
-            due.append(draft)
-        elif not options.failed:
-            passed.append(Result(draft.recipient, "flagged" if verdict.flagged else "skipped", verdict.why))
-    return due, passed, unreachable
+    judged = [(draft, _passed_over(options, source, outbox, draft)) for draft in drafts]
+    due = [draft for draft, passed in judged if passed is None]
+    left = [passed for _, passed in judged if passed and (passed.action == "failed" or not options.failed)]
+    return due, left, unreachable
+
+
+def _passed_over(options: Options, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
+    """Return the result of a mail that is not sent, or None if it is due."""
+    passed = outbox.passed(draft.recipient, draft.content, force=options.force, failed=options.failed)
+    if passed is None and (broken := _broken(source, draft.recipient)):
+        passed = "failed", broken
+    return Result(draft.recipient, *passed) if passed else None
 
 
 def _broken(source: MailSource, recipient: Recipient) -> str:
@@ -199,7 +180,7 @@ def registrar_drafts(cohort: Cohort, source: MailSource, registrars: Iterable[Re
         ((name,),) = recipient.scope
         if rows := source.errata.get(name):
             content = mail_digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
-            make = partial(_registrar_message, cohort, source, schools[name], recipient, rows, content)
+            make = partial(_registrar_message, cohort, source, schools[name], recipient, rows)
             yield Draft(recipient, content, make)
 
 
@@ -215,7 +196,7 @@ def keep_reported(source: MailSource, ledger: Ledger, results: Iterable[Result])
 
 
 def _registrar_message(
-    cohort: Cohort, source: MailSource, school: School, recipient: Recipient, rows: list[Erratum], content: str
+    cohort: Cohort, source: MailSource, school: School, recipient: Recipient, rows: list[Erratum]
 ) -> Message:
     people = len({row.student_number for row in rows})
     headline = f"{len(rows)} 处待更正，{people} 人"
@@ -226,11 +207,9 @@ def _registrar_message(
         "headline": headline,
         "greeting": "教务处的老师",
         "lead": _LEAD.format(office=cohort.office.name),
-        "cohort": cohort.name,
     }
     html, text = render_letter("registrar", values, cohort)
-    refuse_id_numbers(recipient, html, text)
     workbook = errata_workbook(rows, cohort, school, source.run.as_of)
     attached = Attachment(f"勘误_{source.run.as_of:%Y%m%d}.xlsx", workbook, XLSX)
     subject = f"{school.name}{cohort.name}{ERRATA}：{headline}"
-    return Message(recipient, subject, html, text, content, attachments=(attached,))
+    return Message(recipient, subject, html, text, attachments=(attached,))

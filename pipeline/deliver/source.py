@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cohort import Cohort, load_cohort
+from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School, Window
-from pipeline.deliver.recipients import Recipient, clean_address
-from pipeline.errors import InputError, RefusedError
+from pipeline.deliver.recipients import Recipient
+from pipeline.errors import RefusedError
 from pipeline.papers.errata import KIND as ERRATA_KIND
 from pipeline.papers.errata import REPORTED, Erratum, errata_of
 from pipeline.review.decisions import standing_decisions
@@ -23,7 +23,7 @@ from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
-from pipeline.tables import POSITION, read_table
+from pipeline.tables import POSITION
 from pipeline.view.people import People
 from pipeline.view.run_tables import Run, college_folder, token
 
@@ -51,8 +51,6 @@ class MailSource:
     """(school, college) to the reason why its pages may not be sent."""
     unread: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to what of it was not read: nothing of it may be sent, to its students neither."""
-    changed: frozenset[Key] = frozenset()
-    """(school, college) whose data have changed since the signature."""
     returned: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     """(school, student number) to the reason that was given when the submission was returned."""
     extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=_KEYS))
@@ -78,6 +76,12 @@ class MailSource:
         rows = self.roster[["school", "college", "student_number"]].astype(str).itertuples(index=False, name=None)
         return {(school, number): self.unread[school, college] for school, college, number in rows
                 if (school, college) in self.unread}  # fmt: skip
+
+    @cached_property
+    def changed(self) -> set[Key]:
+        """(school, college) whose data have changed since the signature."""
+        keys = self.roster[["school", "college"]].drop_duplicates().itertuples(index=False, name=None)
+        return {key for key in keys if self.run.state(self.run.code_of(key[0]), key[1]).get("signature_broken")}
 
     @cached_property
     def errata(self) -> dict[str, list[Erratum]]:
@@ -119,17 +123,17 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
             "这次运行不完整，不能据此寄送", where=folder.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
     run = Run(folder.resolve(), summary)
+    columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email", *POSITION]
+    own = ("roster", "findings", "colleges", "counselors", "college_people", "course")
+    tables = {name: run.table(name) for name in own} | {"submissions": run.table("submissions", columns)}
+    colleges = list(tables["roster"][["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
+    told = {key: unread_of(summary, cohort.code_of(key[0]), key[1]) for key in colleges}
     with open_ledger(cohort) as ledger:
         asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
         returned, reports = _return_reasons(cohort.school_names, ledger), ledger.entries(ERRATA_KIND)
     if asked:
         lines = [line.removesuffix(YEARS_REMEDY) for line in asked]
         raise RefusedError("；".join(lines), where=folder.name, remedy=YEARS_REMEDY)
-    columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email", *POSITION]
-    own = ("roster", "findings", "colleges", "counselors", "college_people", "course")
-    tables = {name: run.table(name) for name in own} | {"submissions": run.table("submissions", columns)}
-    colleges = list(tables["roster"][["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
-    told = {key: unread_of(summary, cohort.code_of(key[0]), key[1]) for key in colleges}
     return MailSource(
         run,
         cohort.schools,
@@ -137,7 +141,6 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
         window=cohort.window,
         broken=_broken(run, colleges),
         unread={key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking},
-        changed=_changed(cohort.school_names, summary),
         returned=returned,
         extras=_extras(run, tables["submissions"]),
         reports=reports,
@@ -151,12 +154,6 @@ def _extras(run: Run, submissions: pd.DataFrame) -> pd.DataFrame:
     extras = differences[differences["kind"] == "extra"]
     claimed = submissions[["submission_id", "class_name"]].drop_duplicates("submission_id")
     return extras.merge(claimed, on="submission_id", how="left").fillna("")[_KEYS]
-
-
-def _changed(names: dict[str, str], summary: dict[str, Any]) -> frozenset[Key]:
-    states: dict[str, dict[str, Any]] = summary.get("colleges_state") or {}
-    keys = [key.partition("/") for key, state in states.items() if state.get("signature_broken")]
-    return frozenset((names.get(code, code), college) for code, _, college in keys)
 
 
 def _return_reasons(names: dict[str, str], ledger: Ledger) -> dict[tuple[str, str], str]:
@@ -178,34 +175,6 @@ def _broken(run: Run, colleges: list[tuple[str, str]]) -> dict[Key, str]:
         elif marks & ({*tokens.values()} - {tokens[key]}):
             broken[key] = "的页面属于别的院系"
     return broken
-
-
-def known_addresses(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
-    """Return by (school, student number) the address in the registry, else the one that the person gave last year."""
-    if not run.has("registry"):
-        return {}
-    registry = run.table("registry")
-    own = _addresses(registry) if "email" in registry else {}  # an earlier version's runs have none
-    return _last_year(cohort, registry) | own
-
-
-def _last_year(cohort: Cohort, registry: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return the addresses that the same people (ID number and name) submitted last year."""
-    if not cohort.cohort.previous:
-        return {}
-    person = ["id_number", "name"]
-    try:
-        before = read_table(run_to_send(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
-    except (RefusedError, InputError):
-        return {}
-    before = before[before["superseded_by"].eq("")].drop_duplicates(person)[[*person, "email"]]
-    people = registry[registry["id_number"].ne("")][[*person, "school", "student_number"]]
-    return _addresses(people.merge(before, on=person))
-
-
-def _addresses(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
-    found = zip(rows["school"], rows["student_number"], rows["email"].map(clean_address), strict=True)
-    return {(str(school), str(number)): address for school, number, address in found if address}
 
 
 _MARK = re.compile(r'data-college(?:" content)?="([0-9a-f]+)"')

@@ -18,17 +18,20 @@ import pandas as pd
 from filelock import FileLock
 
 from pipeline import fields
-from pipeline.cohort import Cohort
-from pipeline.deliver.message import Draft, Message, refuse_id_numbers, render_letter
+from pipeline.cohort import Cohort, load_cohort
+from pipeline.deliver.message import Draft, Message, render_letter
 from pipeline.deliver.recipients import Kind, Recipient, clean_address, mail_digest
-from pipeline.deliver.source import MailSource, known_addresses
-from pipeline.errors import InputError
+from pipeline.deliver.source import MailSource, run_to_send
+from pipeline.errors import InputError, RefusedError
 from pipeline.knowledge.crockford import read, written
 from pipeline.logs import mask
 from pipeline.papers.errata import first_reported
+from pipeline.resources import report_table
 from pipeline.review.decisions import one_a_slip, open_critical
 from pipeline.states import states
+from pipeline.tables import read_table
 from pipeline.view.answers import reported_in_words
+from pipeline.view.run_tables import Run
 from pipeline.whole import appearing
 
 LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
@@ -73,7 +76,7 @@ def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
     roster = source.roster[["school", "student_number", "submission_id"]].astype("str")
     emails = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["email"].to_dict()
     codes, key = _typed_codes(source), code_key(cohort)
-    known = known_addresses(cohort, source.run)
+    known = _known_addresses(cohort, source.run)
     rows: list[tuple[str, ...]] = []
     for school, number, submission in roster.itertuples(index=False, name=None):
         address, typed = clean_address(str(emails.get(submission, ""))), codes.get(submission, "")
@@ -81,6 +84,34 @@ def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
         proved = address if address and typed and is_code(typed, code) else ""
         rows.append((school, number, address, proved, known.get((school, number), "")))
     return pd.DataFrame(rows, columns=pd.Index(COLUMNS), dtype="str")
+
+
+def _known_addresses(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
+    """Return by (school, student number) the address in the registry, else the one that the person gave last year."""
+    if not run.has("registry"):
+        return {}
+    registry = run.table("registry")
+    own = _addresses(registry) if "email" in registry else {}  # an earlier version's runs have none
+    return _last_year(cohort, registry) | own
+
+
+def _last_year(cohort: Cohort, registry: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the addresses that the same people (ID number and name) submitted last year."""
+    if not cohort.cohort.previous:
+        return {}
+    person = ["id_number", "name"]
+    try:
+        before = read_table(run_to_send(load_cohort(cohort.path(cohort.cohort.previous))), "submissions")
+    except (RefusedError, InputError):
+        return {}
+    before = before[before["superseded_by"].eq("")].drop_duplicates(person)[[*person, "email"]]
+    people = registry[registry["id_number"].ne("")][[*person, "school", "student_number"]]
+    return _addresses(people.merge(before, on=person))
+
+
+def _addresses(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    found = zip(rows["school"], rows["student_number"], rows["email"].map(clean_address), strict=True)
+    return {(str(school), str(number)): address for school, number, address in found if address}
 
 
 def _typed_codes(source: MailSource) -> dict[str, str]:
@@ -121,7 +152,7 @@ def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) 
         }  # fmt: skip
         recipient = Recipient("student", str(address), (name,) if name else (), frozenset({(school, number)}))
         content = mail_digest(status, *(text for item in items for text in item[:2]), *filter(None, [day]))
-        yield Draft(recipient, content, partial(_message, cohort, recipient, content, values))
+        yield Draft(recipient, content, partial(_message, cohort, recipient, values))
 
 
 def invitation_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) -> Iterator[Draft]:
@@ -150,57 +181,25 @@ def _coded(
     code = code_for(key, cohort.name, cohort.code_of(school), number, address)
     # an address without proof learns nothing of the student, not even the name
     recipient = Recipient(kind, to, (), frozenset({student}))
-    headline, lead, steps = _WORDS["confirm new" if kind == "confirm" and to != address else kind]
+    words = report_table("words")["invitations"]["confirm_new" if kind == "confirm" and to != address else kind]
     values = {
-        "headline": headline, "lead": lead.format(cohort=cohort.name, school=school, address=mask(address)),
-        "steps": steps, "code": "" if kind == "changed" else code,
+        **words, "lead": words["lead"].format(cohort=cohort.name, school=school, address=mask(address)),
+        "code": "" if kind == "changed" else code,
         "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
         "deadline": _deadline(cohort, as_of),
     }  # fmt: skip
     content = mail_digest(kind, code, str(cohort.window.closes))
-    return Draft(recipient, content, partial(_message, cohort, recipient, content, values))
+    return Draft(recipient, content, partial(_message, cohort, recipient, values))
 
 
-_WORDS = {
-    "invite": (
-        "请提交毕业生信息",
-        "您是{school}{cohort}毕业生。请在截止日期前提交毕业生生源信息，它用于毕业证、就业报到和档案转递。",
-        (
-            "打开学院通知里的登记表，按身份证、户口簿和学籍逐项填写。",
-            "班级请从名单中选择；专业由班级确定，不用自己填。身份证号码按文本填写，末位 X 用大写。",
-            "填写上面的确认码和这个邮箱，提交。之后的核对结果会寄到这里。",
-        ),
-    ),
-    "confirm": (
-        "请确认您的邮箱",
-        "{school}{cohort}毕业生信息中填写了这个邮箱。如果是您填写的，请把下面的确认码填入表格；"
-        "不是您填写的，请忽略这封邮件。",
-        (),
-    ),
-    "confirm new": (
-        "请确认您的新邮箱",
-        "{school}{cohort}毕业生信息中，您的邮箱填写成了 {address}。如果是您填写的，请把下面的确认码填入表格；"
-        "不是您填写的，请不要理会确认码，并马上告诉辅导员。",
-        (),
-    ),
-    "changed": (
-        "您的邮箱已变更",
-        "{school}{cohort}毕业生信息中，您的邮箱已变更为 {address}，以后的结果寄到那里。"
-        "不是您变更的，请马上告诉辅导员。",
-        (),
-    ),
-}
-
-
-def _message(cohort: Cohort, recipient: Recipient, content: str, values: Mapping[str, object]) -> Message:
+def _message(cohort: Cohort, recipient: Recipient, values: Mapping[str, object]) -> Message:
     greeting = f"{mask(recipient.names[0])}同学" if recipient.names else "同学您好"
     shared = {
         "title": "毕业生信息核对", "about": [cohort.name], "preheader": values["headline"], "greeting": greeting,
-        "cohort": cohort.name, "items": (), "steps": (), "code": "", "code_note": "",
+        "items": (), "steps": (), "code": "", "code_note": "",
     }  # fmt: skip
     html, text = render_letter("student", {**shared, **values}, cohort)
-    refuse_id_numbers(recipient, html, text)
-    return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text, content)
+    return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text)
 
 
 def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:

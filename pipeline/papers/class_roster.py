@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from math import inf
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 import pandas as pd
@@ -161,18 +163,19 @@ def paper_students(run: Run, college: College) -> Students:
 
 PROOF = "核对签名表"
 PHOTOGRAPH = "本表印有完整的身份证号码：请勿拍照、转发，核对后由辅导员收回，用完销毁。"
-_PROOF_COLUMNS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "姓名\n学号": (("name",), ("student_number",)),
-    "性别\n民族": (("gender",), ("ethnicity",)),
-    "身份证号码\n考生号": (("id_number",), ("exam_number",)),
-    "生源地": (("origin_province",), ("origin_city", "origin_county")),
-    "学校、院系\n专业、班级": (("school", "college"), ("major", "class_name")),
-    "学历\n学制": (("education_level",), ("study_years",)),
-    "入学\n毕业": (("enrolment_month",), ("graduation_month",)),
-    "培养方式\n师范生": (("training_mode", "commissioning_unit"), ("teacher_training",)),
-    "政治面貌\n手机": (("political_status",), ("phone",)),
+_PROOF_COLUMNS: dict[str, tuple[int, tuple[tuple[str, ...], ...]]] = {
+    "姓名\n学号": (28, (("name",), ("student_number",))),
+    "性别\n民族": (18, (("gender",), ("ethnicity",))),
+    "身份证号码\n考生号": (34, (("id_number",), ("exam_number",))),
+    "生源地": (34, (("origin_province",), ("origin_city", "origin_county"))),
+    "学校、院系\n专业、班级": (27, (("school", "college"), ("major", "class_name"))),
+    "学历\n学制": (18, (("education_level",), ("study_years",))),
+    "入学\n毕业": (18, (("enrolment_month",), ("graduation_month",))),
+    "培养方式\n师范生": (22, (("training_mode", "commissioning_unit"), ("teacher_training",))),
+    "政治面貌\n手机": (20, (("political_status",), ("phone",))),
 }
-_SHOWN = [name for lines in _PROOF_COLUMNS.values() for line in lines for name in line]
+"""The width in mm, and the fields of each line."""
+_SHOWN = [name for _, lines in _PROOF_COLUMNS.values() for line in lines for name in line]
 _SAME = {"school": "学校", "college": "院系", "major": "专业", "class_name": "班级"}
 """Fields that a class shares: these words stand for the value where it equals the registry's."""
 _NOTE = (
@@ -198,6 +201,7 @@ def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
             "foot": f"{own.name}　{students.class_name or NO_CLASS}" + ("　请勿拍照" if full else ""),
             "as_of": f"数据截至 {students.run.as_of.isoformat()}",
             "headings": ["序号", *_PROOF_COLUMNS, "本人签名", "备注"],
+            "widths": [width for width, _ in _PROOF_COLUMNS.values()],
             "rows": [_row(at, *line, full=full) for at, line in enumerate(students.lines, 1)],
             "notes": notes,
             "boxed_note": BOXED,
@@ -220,35 +224,86 @@ def _about(students: Students) -> list[list[str]]:
 def _row(
     at: int, listed: Mapping[str, str], given: Mapping[str, str], marks: Mapping[str, str], *, full: bool
 ) -> dict[str, Any]:
-    state = states()[str(listed["status"])]
-    number = str(at)
-    if not listed["submission_id"]:
-        names = [[[str(listed["name"]), ""]], [[str(listed["student_number"]), ""]]]
-        return {"number": number, "cells": [names], "state": f"{state.word}：{state.sheet}", "remark": ""}
-    cells = [
-        [
-            [
-                _part(name, given, marks, full=full)
-                for name in line
-                if given[name] or fields.fields()[name].required == "yes"
-            ]
-            for line in lines
+    """Return a row: its cells, and the number of lines that the tallest takes (0: not known, typst measures it)."""
+    state = states()[listed["status"]]
+    if listed["submission_id"]:
+        cells = [
+            _cell(heading, tuple((given[name], marks.get(name, "")) for line in lines for name in line), full=full)
+            for heading, (_, lines) in _PROOF_COLUMNS.items()
         ]
-        for lines in _PROOF_COLUMNS.values()
-    ]
-    return {"number": number, "cells": cells, "state": state.word, "remark": state.word}
+        told, remark = "", state.word
+    else:
+        first, _ = next(iter(_PROOF_COLUMNS.values()))
+        cells = [_broken([[(listed["name"], "")], [(listed["student_number"], "")]], first)]
+        told, remark = f"{state.word}：{state.sheet}", ""
+    tallest = max(tall for _, tall in cells) if all(tall for _, tall in cells) else 0
+    return {"number": str(at), "cells": [cell for cell, _ in cells], "lines": tallest, "state": told, "remark": remark}
 
 
-def _part(name: str, given: Mapping[str, str], marks: Mapping[str, str], *, full: bool) -> list[str]:
-    value, mark = str(given[name]), str(marks.get(name, ""))
+_Part = tuple[str, str]
+"""A value and its mark."""
+_EMS = {**dict.fromkeys("0123456789", 0.57), "*": 0.49, "-": 0.36, " ": 0.27, EQUAL: 0.7, UNLIKE: 1.1}
+"""The widths of common narrow characters in both fonts, rounded up."""
+_ASCII, _WIDEST = 1.1, 3.0
+_POINTS = 72 / 25.4 / 8.5  # ems of 8.5 points in a mm
+
+
+_Cell = tuple[str | list[list[_Part]], int]
+"""What stands in a cell, and the number of its lines (0: a part is too long for one)."""
+
+
+@lru_cache(1 << 14)
+def _cell(heading: str, given: tuple[_Part, ...], *, full: bool) -> _Cell:
+    """Return the cell of one column from its fields, as submitted."""
+    (width, lines), left = _PROOF_COLUMNS[heading], iter(given)
+    shown = [[(name, *next(left)) for name in line] for line in lines]
+    required = {name for name, field in fields.fields().items() if field.required == "yes"}
+    told = [[_part(*each, full=full) for each in line if each[1] or each[0] in required] for line in shown]
+    return _broken(told, width)
+
+
+def _broken(lines: list[list[_Part]], width: int) -> _Cell:
+    """Return lines broken between parts where they are longer than the `width` in mm.
+
+    A text costs typst a fraction of what it needs for parts, so these are kept only where one is framed.
+    """
+    room, broken, fits = (width - 1.8) * _POINTS, list[list[_Part]](), True
+    for parts in lines:
+        left = 0.0
+        for part in parts:
+            wide = _ems(part)
+            fits = fits and wide <= room
+            if wide > left:
+                broken.append([])
+                left = room
+            broken[-1].append(part)
+            left -= wide + _EMS[" "]
+    if fits and all(mark != UNLIKE for parts in broken for _, mark in parts):
+        return "\n".join(" ".join(value + mark for value, mark in parts) for parts in broken), len(broken)
+    return broken, len(broken) if fits else 0
+
+
+def _ems(part: _Part) -> float:
+    """Return how wide a value with its mark is at most, in ems."""
+    value, mark = part
+    if not value.isprintable():  # a line break, too
+        return inf
+    told = sum(
+        _EMS.get(each) or (_ASCII if each.isascii() else 1.0 if east_asian_width(each) in "WF" else _WIDEST)
+        for each in value + mark
+    )
+    return told + 0.8 if mark == UNLIKE else told  # its frame, and a space
+
+
+def _part(name: str, value: str, mark: str, *, full: bool) -> _Part:
     if not value:
-        return [f"{fields.label(name).removeprefix('是否')}未填", ""]
+        return f"{fields.label(name).removeprefix('是否')}未填", ""
     if name in _SAME and mark == EQUAL:
-        return [_SAME[name], mark]
+        return _SAME[name], mark
     if name == "id_number" and not full:
         value = mask_id(value)
     if name == "phone":
         value = mask_phone(value)
     if name == "teacher_training":
         value = {"是": "师范", "否": "非师范"}.get(value, value)
-    return [f"{value}年" if name == "study_years" and value else value, mark]
+    return f"{value}年" if name == "study_years" and value else value, mark

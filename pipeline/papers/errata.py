@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,7 +29,7 @@ from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.tables import Frame
 from pipeline.view.remaining_work import month_day
 from pipeline.view.run_tables import Run, load_run
-from pipeline.workbook_writer import height, lay_page, text_book, write_row
+from pipeline.workbook_writer import text_book, write_listing
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -203,24 +204,19 @@ _FONT = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
 
 def errata_workbook(rows: list[Erratum], cohort: Cohort, school: School, as_of: date) -> bytes:
     """Return the workbook of one school."""
-    buffer, widths = BytesIO(), list(_SHEET.values())
+    buffer = BytesIO()
     with text_book(buffer) as book:
         book.set_properties({"title": f"{school.name}{cohort.name}{ERRATA}"})
         sheet = book.add_worksheet(ERRATA)
         sheet.hide_gridlines(2)
         for at, (text, look, high) in enumerate(_heads(book, rows, cohort, school, as_of)):
-            sheet.merge_range(at, 0, at, len(widths) - 1, "", look)
+            sheet.merge_range(at, 0, at, len(_SHEET) - 1, "", look)
             sheet.write_string(at, 0, text, look)
             sheet.set_row(at, high)
         head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
         cell = book.add_format({**_FONT, "border": 1, "text_wrap": True, "num_format": "@"})
-        write_row(sheet, _HEADINGS, list(_SHEET), head)
         sheet.set_row(_HEADINGS, 24)
-        for at, row in enumerate(rows, 1):
-            cells = _cells(at, row)
-            sheet.set_row(_HEADINGS + at, height(cells, widths, line=14, least=24))
-            write_row(sheet, _HEADINGS + at, cells, cell)
-        lay_page(sheet, _HEADINGS, len(rows), widths)
+        write_listing(sheet, _HEADINGS, _SHEET, map(_cells, count(1), rows), (head, cell), line=14, least=24)
     return buffer.getvalue()
 
 

@@ -120,7 +120,7 @@ def has_run(cohort: Cohort) -> bool:
 def make_guide(cohort: Cohort) -> Made:
     """Write the guide, which needs no run."""
     folder = PaperFolder(cohort, BEFORE)
-    return Made(folder.root, [folder.write(name, content) for name, content in _guide(cohort, None, None)])
+    return Made(folder.root, [folder.write(name, content) for name, content in _guide(cohort)])
 
 
 def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
@@ -208,7 +208,7 @@ def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
                 yield f"{unmistakable(school.code)}-{errata.ERRATA}.xlsx", content
 
 
-def _guide(cohort: Cohort, run: Run | None, wanted: PaperRequest | None) -> Iterator[File]:
+def _guide(cohort: Cohort, *_: object) -> Iterator[File]:
     yield f"{posted.GUIDE}.pdf", posted.guide_paper(cohort)
     yield f"{posted.GUIDE}.txt", posted.group_message(cohort).encode()
 
@@ -218,8 +218,5 @@ _KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = 
     "corrections": _corrections,
     "results": _results,
 }
-_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {
-    "errata": _errata,
-    "guide": _guide,
-}
+_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {"errata": _errata, "guide": _guide}
 KINDS = ("proof", "errata", "corrections", "results", "guide")

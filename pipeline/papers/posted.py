@@ -14,7 +14,7 @@ from pipeline.tables import Frame
 from pipeline.typeset import BOXED, Paper, paper_of, qr_svg
 from pipeline.view.answers import ADVICE, NUMBER, STATE
 from pipeline.view.remaining_work import month_day
-from pipeline.workbook_writer import height, on_a4, text_book, write_row
+from pipeline.workbook_writer import text_book, write_listing
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -45,29 +45,22 @@ def endings(numbers: list[str]) -> list[str]:
 
 def results_workbook(students: Students, answers: Frame, cohort: str, ask: str) -> bytes:
     """Return the workbook of one class from its `answer_rows`. It holds no name and no registry value."""
-    buffer, widths = BytesIO(), list(_COLUMNS.values())
+    buffer = BytesIO()
     ends = endings(list(answers[NUMBER].astype(str)))
     told = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
     rows = sorted((end, state, advice or _DONE) for end, state, advice in told)
     with text_book(buffer) as book:
         sheet = book.add_worksheet(RESULTS)
         _write_heads(book, sheet, students, cohort, ask)
+        head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
         cell = book.add_format({**_FONT, "border": 1, "text_wrap": True, "valign": "vcenter", "num_format": "@"})
-        for at, row in enumerate(rows, _TOP + 1):
-            sheet.set_row(at, height(row, widths, line=16, least=20))
-            write_row(sheet, at, row, cell)
-        for at, width in enumerate(widths):
-            sheet.set_column(at, at, width)
-        sheet.freeze_panes(_TOP + 1, 0)
-        on_a4(sheet, _TOP, landscape=False)
-        sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+        write_listing(sheet, _TOP, _COLUMNS, rows, (head, cell), line=16, least=20, landscape=False)
     return buffer.getvalue()
 
 
 def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: str, ask: str) -> None:
     title = book.add_format({**_FONT, "bold": True, "font_size": 16, "align": "center", "valign": "vcenter"})
     note = book.add_format({**_FONT, "font_size": 10, "text_wrap": True, "valign": "vcenter"})
-    head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
     counted = "，".join(f"{word} {number} 人" for word, number in students.counts.items())
     told = f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{ask}。"
     lines = (
@@ -78,7 +71,6 @@ def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: s
         sheet.merge_range(row, 0, row, len(_COLUMNS) - 1, "", look)
         sheet.write_string(row, 0, text, look)
         sheet.set_row(row, high)
-    write_row(sheet, _TOP, list(_COLUMNS), head)
     sheet.hide_gridlines(2)
 
 

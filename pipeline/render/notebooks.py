@@ -98,10 +98,11 @@ def run_notebooks(
                 kind, error = _heard(connection)
                 results[place] = NotebookResult(jobs[place], not kind, time.monotonic() - started, error, kind)
                 following = [] if alone or kind or not jobs[place].ours else [at for at in waiting if jobs[at].ours]
-                if following:
-                    connection.send((jobs[following[0]], timeout, memory))
-                    waiting.remove(following[0])
-                    running[connection] = following[0], time.monotonic()
+                if following:  # of the same college, if there is one: its tables are read
+                    at = min(following, key=lambda at: jobs[at].of_college != jobs[place].of_college)
+                    connection.send((jobs[at], timeout, memory))
+                    waiting.remove(at)
+                    running[connection] = at, time.monotonic()
                 else:
                     connection.close()
                 on_done(results[place])

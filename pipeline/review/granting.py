@@ -21,7 +21,7 @@ from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, explanations, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import KINDS, RunTables, Student, college_students, lay_desk
-from pipeline.run_folder import latest_run, write_atomically
+from pipeline.run_folder import newest_counting, write_atomically
 from pipeline.tables import Frame, read_table
 
 _WHY = "撤销上一步"
@@ -169,7 +169,7 @@ def _since(row: pd.Series) -> RefusedError:
 
 
 def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> str:
-    """Resolve one shared fault of the latest run; return a Chinese line.
+    """Resolve one shared fault of the newest run or check; return a Chinese line.
 
     Raises:
         UsageError: the fault or the way is unknown, or no name was given.
@@ -178,14 +178,14 @@ def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> st
     if how not in HOW:
         raise UsageError(f"没有了结方式 {how}", where="--as", remedy=f"请写 {'、'.join(HOW)} 之一")
     actor = Actor(by, why)
-    latest = latest_run(cohort.reports_folder)
-    faults = latest[1].get("shared_faults", []) if latest else []
+    newest = newest_counting(cohort.reports_folder)
+    faults = newest[1].get("shared_faults", []) if newest else []
     fault = next((one for one in faults if one["number"] == number), None)
-    if latest is None or fault is None:
+    if newest is None or fault is None:
         listed = "、".join(str(one["number"]) for one in faults if not one["settled"]) or "没有"
         raise UsageError(f"没有编号为 {number} 的整体问题", where="--settle", remedy=f"最近一次运行中的编号：{listed}")
     same = [one for one in faults if cause_of(one) == cause_of(fault)]
-    told = "已交回学生更正" if how == "students" else _add_aliases(cohort, read_table(latest[0], "findings"), same)
+    told = "已交回学生更正" if how == "students" else _add_aliases(cohort, read_table(newest[0], "findings"), same)
     numbers = {one["number"]: str(one["rule"]) for one in same}
     with open_ledger(cohort) as ledger:
         new = Entry("shared_fault", how, actor.by, actor.why)

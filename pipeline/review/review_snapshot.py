@@ -29,7 +29,7 @@ from pipeline.review.decisions import (
     withdrawn_submission_ids,
 )
 from pipeline.review.exceptions import apply_exceptions
-from pipeline.run_folder import counting_runs, latest_run, newer_runs, read_summary, unread_of
+from pipeline.run_folder import latest_run, newer_runs, newest_counting, read_summary, unread_of
 from pipeline.tables import AS_GIVEN, read_table
 
 Student = Mapping[str, Any]  # one row of a desk's people
@@ -184,8 +184,8 @@ def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
 
 def newest_run(cohort: Cohort) -> Path:
     """Return the folder of the newest complete run or check of all colleges. Raises RefusedError if there is none."""
-    for run, _ in counting_runs((cohort.reports_folder / "runs").glob("[!.]*")):
-        return run
+    if newest := newest_counting(cohort.reports_folder):
+        return newest[0]
     raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from filecmp import cmp
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import and_
 from pathlib import Path
 from typing import Any
@@ -126,13 +126,12 @@ class Run:
         Raises:
             InputError: the run has no such table.
         """
-        wanted = [dataset.field(column) == value for column, value in equal.items()]
-        return self._read(name, reduce(and_, wanted), columns, equal.get("school"))
+        wanted = tuple((column, (value,)) for column, value in equal.items())
+        return self._read(name, wanted, columns, equal.get("school"), kept="college" in equal)
 
     def rows_in(self, name: str, column: str, values: list[str], columns: list[str], school: str) -> Frame:
         """Return one school's rows of table `name` whose `column` is one of `values`. `school` is a name."""
-        wanted = dataset.field(column).isin(values) if values else dataset.scalar(False)  # Arrow: a set has a type
-        return self._read(name, wanted, columns, school)
+        return self._read(name, ((column, tuple(values)),), columns, school, kept=True)
 
     def statuses_of(self, code: str) -> dict[str, dict[str, int]]:
         """Return students per status of each of a school's colleges."""
@@ -175,12 +174,11 @@ class Run:
         """Return the file of table `name`."""
         return self.path / "tables" / f"{name}.parquet"
 
-    def _read(self, name: str, wanted: dataset.Expression, columns: list[str] | None, school: str | None) -> Frame:
-        (file,) = dataset.dataset(table_file(self.path, name)).get_fragments()
-        told = (file.metadata.metadata or {}).get(ROW_GROUPS.encode())
-        if told is not None and school is not None:
-            file = file.subset(row_group_ids=json.loads(told).get(school, []))
-        return file.to_table(columns=columns, filter=wanted).to_pandas()
+    def _read(self, name: str, wanted: _Wanted, columns: list[str] | None, school: str | None, *, kept: bool) -> Frame:
+        file = table_file(self.path, name)
+        read = _rows if kept else _rows.__wrapped__
+        found = read(file, file.stat().st_mtime_ns, wanted, tuple(columns) if columns else None, school)
+        return found.copy(deep=False)  # of which a change makes a copy
 
     def state(self, school: str, college: str) -> dict[str, Any]:
         """Return one college's entry in the summary (`colleges_state`), or an empty dictionary."""
@@ -221,6 +219,21 @@ class Run:
         """The run in Chinese, with date and start time because two runs may share a date."""
         made, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
         return f"{made or day} 的结果" if day in made or not made else f"{day} 的结果（{made} 运行）"
+
+
+_Wanted = tuple[tuple[str, tuple[str, ...]], ...]
+"""Columns, and which values of each."""
+
+
+@lru_cache(16)  # a page reads some tables of its college twice, and so does the next page of that college
+def _rows(file: Path, _changed: int, wanted: _Wanted, columns: tuple[str, ...] | None, school: str | None) -> Frame:
+    """Return the rows of a table that have these values."""
+    (part,) = dataset.dataset(file).get_fragments()
+    told = (part.metadata.metadata or {}).get(ROW_GROUPS.encode())
+    if told is not None and school is not None:
+        part = part.subset(row_group_ids=json.loads(told).get(school, []))
+    each = (dataset.field(name).isin(few) if few else dataset.scalar(False) for name, few in wanted)  # a set has a type
+    return part.to_table(columns=columns and list(columns), filter=reduce(and_, each)).to_pandas()
 
 
 def load_run(run: Path | str) -> Run:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.deliver import dashboard
-from pipeline.deliver.message import HTML_LIMIT, Message
+from pipeline.deliver.message import HTML_LIMIT, Draft
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
 from pipeline.tables import write_table
@@ -22,22 +22,23 @@ def test_submissions_outside_the_roster_are_told_to_whom_they_concern(tmp_path: 
     run = write_run(cohort, "20161101-080000-aaaa", tables, as_of=date(2016, 11, 1))
     outside = pd.DataFrame({"school": [SCHOOL], "college": ["学院0"], "kind": ["extra"], "submission_id": ["X"]})
 
-    def told() -> list[Message]:
+    def told() -> list[Draft]:
         source = open_run(cohort, run)
         classes = [frozenset({(SCHOOL, *class_of(number))}) for number in (0, 1)]
         mine, other = (Recipient("counselor", "a@example.edu.cn", ("周老师",), scope) for scope in classes)
         secretary = Recipient("secretary", "b@example.edu.cn", ("李书记",), frozenset({(SCHOOL, "学院0")}))
         drafts = [dashboard.staff_draft(cohort, source, each, lambda _: ()) for each in (mine, other)]
-        return [each.build() for each in (*drafts, dashboard.staff_draft(cohort, source, secretary, lambda _: ()))]
+        return [*drafts, dashboard.staff_draft(cohort, source, secretary, lambda _: ())]
 
     before = told()
-    assert all("全部完成" in each.subject for each in before)
+    assert all("全部完成" in each.build().subject for each in before)
     write_table(run / "tables", "differences", outside)
-    counselor, other, secretary = told()
+    after = told()
+    counselor, other, secretary = (each.build() for each in after)
     assert "请辅导员核实名单外的提交 1 条" in counselor.subject and "见附件“我的班级”" in counselor.html
-    assert (other.subject, other.content) == (before[1].subject, before[1].content)
+    assert (other.subject, after[1].content) == (before[1].build().subject, before[1].content)
     assert "请辅导员核实名单外的提交 1 条" in secretary.text and "请打印附件中的人数表" not in secretary.text
-    assert counselor.content != before[0].content  # news: it goes out
+    assert after[0].content != before[0].content  # news: it goes out
 
 
 def test_names_of_a_hundred_thousand_characters_keep_no_mail_from_going(tmp_path: Path):

@@ -141,7 +141,6 @@ def test_attachment_names_in_one_piece(name):
         "主题" * 80 + "\r\nBcc: x@y.cn",
         "<p>h</p>",
         "t",
-        "c",
         b"",
         (Attachment(name, b"PK", "application/zip"),),
     )

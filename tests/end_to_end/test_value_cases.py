@@ -119,7 +119,7 @@ def test_one_school_needs_no_column_of_schools_and_a_shared_fault_is_told_once_a
     path = cohort / "submissions" / "s.csv"
     rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     rows.assign(**{"培养方式": "TZ-" + rows["培养方式"]}).to_csv(path, index=False, encoding="utf-8-sig")
-    assert run("run", cohort, "--as-of", AS_OF, "--no-notebooks") == 0
+    assert run("check", cohort, "--as-of", AS_OF) == 0
     assert "学生不用处理" in capsys.readouterr().err
     folder = max((cohort / "reports").glob("*/runs/*"))
     assert list(table(folder, "certifications")["identity"]) == ["certified"] * 34
@@ -128,6 +128,11 @@ def test_one_school_needs_no_column_of_schools_and_a_shared_fault_is_told_once_a
     assert set(faults["rule"]) == {"training_mode.vocabulary", "training_mode.registry"}
     assert (statuses == "not_checked").sum() == len(rows)
     number = faults["number"].iloc[0]
+    half = shutil.copytree(cohort, tmp_path / "half")
+    modes = rows["培养方式"].where(rows.index % 2 == 0, "TZ-" + rows["培养方式"])
+    rows.assign(**{"培养方式": modes}).to_csv(half / "submissions" / "s.csv", index=False, encoding="utf-8-sig")
+    assert run("check", half, "--as-of", AS_OF) == 0
+    assert set(table(max((half / "reports").glob("*/runs/*")), "shared_faults")["number"]) == set(faults["number"])
     for how, status in (("alias", "awaiting"), ("students", "correct")):
         settled = shutil.copytree(cohort, tmp_path / how)
         assert run("columns", settled, "--settle", number, "--as", how, "--by", "王老师") == 0

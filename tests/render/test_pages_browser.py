@@ -64,9 +64,10 @@ def mails(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = open_run(cohort, run)
     counselor = Recipient("counselor", "a@example.edu.cn", ("周老师",), frozenset({(RUN_SCHOOL, *class_of(0))}))
     secretary = Recipient("secretary", "b@example.edu.cn", ("李书记",), frozenset({(RUN_SCHOOL, "学院0")}))
-    said = {"title": "毕业生信息核对", "about": [cohort.name], "preheader": "请更正", "cohort": cohort.name}
+    said = {"title": "毕业生信息核对", "about": [cohort.name], "preheader": "请更正"}
     said |= {"greeting": "张三同学", "headline": "您提交的信息需要更正", "lead": "请按下面的提示更正，并重新提交一次。"}
     student = {
+        "deadline": "提交截止：2016年10月31日",
         "items": (("民族", "填错了", "汗"),),
         "code": "K7Q2",
         "code_note": "请填入表格。",
@@ -75,7 +76,7 @@ def mails(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = {
         "mail-counselor": dashboard.staff_draft(cohort, source, counselor, lambda _: ()).build().html,
         "mail-secretary": dashboard.staff_draft(cohort, source, secretary, lambda _: ()).build().html,
-        "mail-student": render_letter("student", said | student | {"deadline": "提交截止：2016年10月31日"}, cohort)[0],
+        "mail-student": render_letter("student", said | student, cohort)[0],
         "mail-registrar": render_letter("registrar", said, cohort)[0],
     }
     for name, html in made.items():

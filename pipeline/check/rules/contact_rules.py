@@ -123,12 +123,8 @@ def _formula_like(column: pd.Series) -> Mask:
 
 
 def _first_of(table: Frame, masks: list[tuple[str, Mask]]) -> Broken:
-    rows = pd.Series(False, index=table.index)
-    at_fault = pd.Series("", index=table.index, dtype="str")
-    value = at_fault.copy()
-    for name, mask in masks:
-        fresh = mask & ~rows
-        if fresh.any():
-            at_fault[fresh], value[fresh] = name, table[name][fresh]
-            rows |= mask
-    return Broken(rows, field=at_fault, given=value)
+    at_fault = value = pd.Series("", index=table.index, dtype="str")
+    for name, mask in reversed(masks):
+        if mask.any():
+            at_fault, value = at_fault.mask(mask, name), value.mask(mask, table[name])
+    return Broken(at_fault != "", field=at_fault, given=value)
