@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
@@ -79,8 +78,16 @@ def run_notebooks(
     enough = (len(jobs) + 1) // 2 if ours else len(jobs)  # a fork takes as long as a page
     processes = processes or min((os.cpu_count() or 1) + 1, enough)
     results: dict[int, NotebookResult] = {}
-    waiting = deque(range(len(jobs)))
+    waiting = list(range(len(jobs)))
     running: dict[Any, tuple[int, float]] = {}
+
+    def taken(places: list[int], college: tuple[str, str] | None) -> int:
+        """Take the place of a job of the college whose tables its process has read, or of one that no other reads."""
+        busy = {jobs[place].of_college for place, _ in running.values()}
+        place = min(places, key=lambda at: (jobs[at].of_college != college, jobs[at].of_college in busy))
+        waiting.remove(place)
+        return place
+
     with ExitStack() as stack:
         alone = cold or not can_fork()
         if alone:
@@ -90,19 +97,18 @@ def run_notebooks(
         stack.callback(lambda: [connection.close() for connection in running])
         while waiting or running:
             while waiting and len(running) < processes:
-                place = waiting.popleft()
+                place = taken(waiting, None)
                 running[start(jobs[place], timeout, memory)] = place, time.monotonic()
             ready: list[Any] = wait(list(running))
             for connection in ready:
                 place, started = running.pop(connection)
                 kind, error = _heard(connection)
                 results[place] = NotebookResult(jobs[place], not kind, time.monotonic() - started, error, kind)
-                following = [] if alone or kind or not jobs[place].ours else [at for at in waiting if jobs[at].ours]
-                if following:  # of the same college, if there is one: its tables are read
-                    at = min(following, key=lambda at: jobs[at].of_college != jobs[place].of_college)
-                    connection.send((jobs[at], timeout, memory))
-                    waiting.remove(at)
-                    running[connection] = at, time.monotonic()
+                ours_left = [] if alone or kind or not jobs[place].ours else [at for at in waiting if jobs[at].ours]
+                if ours_left:
+                    following = taken(ours_left, jobs[place].of_college)
+                    connection.send((jobs[following], timeout, memory))
+                    running[connection] = following, time.monotonic()
                 else:
                     connection.close()
                 on_done(results[place])
