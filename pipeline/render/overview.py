@@ -76,7 +76,7 @@ def show_progress(page: Overview) -> Piece:
 
 def show_trend(page: Overview, title: str = "") -> Picture:
     """Return the chart of submissions and approvals against the deadlines."""
-    return figures.trend(page.course, title)
+    return figures.trend(page.trend, title)
 
 
 def show_changes(page: Overview) -> Piece | None:

@@ -47,7 +47,7 @@ class Overview:
         return sum(self.statuses.values())
 
     @cached_property
-    def course(self) -> Course:
+    def trend(self) -> Course:
         """Submissions and approvals by day."""
         run = self.run
         return course_of(run.of_school("course", self.school), self.total, run.as_of, run.window)
@@ -57,7 +57,7 @@ class Overview:
         """The pace and its forecast in a sentence; blank when the run has no table `course`."""
         if not self.run.has("course"):
             return ""
-        verdict, sentence = pace(self.course).verdict, pace_sentence(self.course)
+        verdict, sentence = pace(self.trend).verdict, pace_sentence(self.trend)
         return f"{verdict}。{sentence}" if verdict else sentence
 
     @cached_property

@@ -167,7 +167,7 @@ def test_index_overview_and_tables(made: Made, tmp_path: Path):
     page = overview.open_overview(str(made.run))
     for html in (index, text_of(overview.show_today(page).html)):
         assert f"还差 {left} 人 共 {len(roster)} 人" in html
-    assert page.course.approved[-1][1] == approved
+    assert page.trend.approved[-1][1] == approved
     for entry in page.entries:
         own = made.of((run.code_of(entry["school"]), entry["college"]))
         assert entry["total"] == len(own) and entry["left"] == (own["status"] != "approved").sum()
