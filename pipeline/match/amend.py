@@ -81,7 +81,8 @@ def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: 
     ]:
         for base, amendment in turn:
             laid.setdefault(amendment, set()).add(base)
-        rows, mine, refused = _laid(current, times, amendments, turn, pd.concat(told), normalise)
+        named = pd.concat([bases, *made])
+        rows, mine, refused = _laid(current, times, amendments, turn, named, pd.concat(told), normalise)
         current.loc[rows.index] = rows
         used.update(amendment for base, amendment in turn if base in rows.index)
         untaken.update(dict.fromkeys(refused, NOT_LATER))
@@ -142,16 +143,27 @@ def _laid(
     times: pd.Series,
     amendments: Frame,
     turn: list[tuple[int, int]],
+    named: Frame,
     changes: Frame,
     normalise: Normalise,
 ) -> tuple[Frame, Frame, list[int]]:
-    """Return the amended rows, their changes, and the amendments that say something else but may not replace it."""
+    """Return the amended rows, their changes, and the amendments that say something else but may not replace it.
+
+    A value that is still that of the submission which the amendment names (one of `named`) says nothing.
+    """
     names = [name for name in fields.names() if name != "submitted_at"]  # an amendment keeps the base's time
     base = current.loc[[at for at, _ in turn]]
     source = amendments.loc[[at for _, at in turn]].set_index(base.index)
     given = source[[f"{GIVEN}{name}" for name in names]].set_axis(names, axis=1)
     may_replace = source[TARGET].ne("") | (source["submitted_at"] > times.loc[base.index])
     taken = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
+    then = (
+        named.drop_duplicates("submission_id")
+        .set_index("submission_id")[names]
+        .reindex(source[TARGET])
+        .set_axis(base.index)
+    )
+    taken &= _normalised(base, taken, given, normalise)[0][names].ne(then)
     normal, why = _normalised(base, taken, given, normalise)
     changed = taken & normal[names].ne(base[names])
     some = changed.any(axis=1)

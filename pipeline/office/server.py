@@ -41,12 +41,6 @@ _FOLDERS = {
 }  # fmt: skip
 
 
-class DeskError(MingceError):
-    """JupyterLab could not be started, or a cell of the notebook failed."""
-
-    exit_code = 4
-
-
 @dataclass(frozen=True)
 class JupyterServer:
     """A running JupyterLab with its port and token."""
@@ -109,7 +103,7 @@ def _is_ours(path: Path, made_from: Path, ours: list[str]) -> bool:
 
 @contextmanager
 def serve_desk(folder: Path) -> Generator[JupyterServer]:
-    """Run a JupyterLab of one folder. It ends with the block, and its kernels with it. Raises DeskError."""
+    """Run a JupyterLab of one folder. It ends with the block, and its kernels with it. Raises MingceError."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -129,7 +123,7 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
                 words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         except OSError as error:
-            raise DeskError("JupyterLab 启动不了", where=str(error), remedy="请检查安装") from None
+            raise MingceError("JupyterLab 启动不了", where=str(error), remedy="请检查安装") from None
     server = JupyterServer(port, token, folder, process)
     try:
         _wait_until_it_answers(server)
@@ -148,7 +142,7 @@ def _wait_until_it_answers(server: JupyterServer) -> None:
             time.sleep(0.1)
     log = server.folder / _PRIVATE / "jupyterlab.log"
     remedy = "没有安装 JupyterLab 时，请先安装：pip install jupyterlab jupyterlab-language-pack-zh-CN"
-    raise DeskError("JupyterLab 没有启动", where=str(log), remedy=remedy)
+    raise MingceError("JupyterLab 没有启动", where=str(log), remedy=remedy)
 
 
 def _stop(server: JupyterServer) -> None:
@@ -168,7 +162,7 @@ def run_notebook(server: JupyterServer) -> None:
     """Run all cells in the kernel of the notebook's session, where every tab finds the widgets, and save it as trusted.
 
     Raises:
-        DeskError: a cell failed, or the kernel does not answer.
+        MingceError: a cell failed, or the kernel does not answer.
     """
     wanted = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
     session = server.ask("POST", "sessions", wanted).json()
@@ -206,7 +200,7 @@ def wait_for_kernel(client: BlockingKernelClient) -> None:
         except (Empty, TimeoutError):
             continue
         return
-    raise DeskError("内核没有启动", remedy="请再执行一次 mingce desk")
+    raise MingceError("内核没有启动", remedy="请再执行一次 mingce desk")
 
 
 def _run_cell(client: BlockingKernelClient, cell: NotebookNode) -> None:
@@ -220,7 +214,7 @@ def _run_cell(client: BlockingKernelClient, cell: NotebookNode) -> None:
     cell.execution_count = reply["content"].get("execution_count")
     if reply["content"]["status"] == "error":
         said = str(reply["content"].get("evalue", ""))
-        raise DeskError("打开办公台时出错", where=said[:200], remedy="请先执行 mingce doctor")
+        raise MingceError("打开办公台时出错", where=said[:200], remedy="请先执行 mingce doctor")
 
 
 @dataclass

@@ -95,6 +95,18 @@ def test_the_amended_submission_is_one_more_row_in_the_place_and_at_the_time_of_
     assert found.untaken.empty
 
 
+def test_two_people_who_fill_in_the_same_sheet_undo_nothing_of_each_other():
+    """The second one's sheet still had the first one's cell as it was printed, and so put it back."""
+    printed = {"phone": "138", "qq": "1"}
+    one, two = (
+        amendment(target="a", row=row, **printed | own) for row, own in ((2, {"phone": "139"}), (3, {"qq": "2"}))
+    )
+    for both in ([one, two], [two, one]):
+        found = amended([submission("a", **printed)], both)
+        assert found.rows[["phone", "qq"]].iloc[-1].tolist() == ["139", "2"] and found.untaken.empty
+        assert len(amended([submission("a", **printed)], [*both, *both]).rows) == 2  # a copy of a sheet says no more
+
+
 def test_what_normalising_did_to_the_base_is_told_of_the_amended_row_too():
     before = [("a", "name", " 王一", "王一", "去掉空格"), ("a", "phone", "1 38", "138", "去掉空格")]
     found = amended([submission("a", phone="138")], [amendment(target="a", phone="139")], before)
