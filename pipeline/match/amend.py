@@ -147,16 +147,14 @@ def _laid(
     changes: Frame,
     normalise: Normalise,
 ) -> tuple[Frame, Frame, list[int]]:
-    """Return the amended rows, their changes, and the amendments that say something else but may not replace it.
-
-    A value that is still that of the submission which the amendment names (one of `named`) says nothing.
-    """
+    """Return the amended rows, their changes, and the amendments that say something else but may not replace it."""
     names = [name for name in fields.names() if name != "submitted_at"]  # an amendment keeps the base's time
     base = current.loc[[at for at, _ in turn]]
     source = amendments.loc[[at for _, at in turn]].set_index(base.index)
     given = source[[f"{GIVEN}{name}" for name in names]].set_axis(names, axis=1)
     may_replace = source[TARGET].ne("") | (source["submitted_at"] > times.loc[base.index])
     taken = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
+    # what still is as in the submission that the amendment names says nothing
     then = (
         named.drop_duplicates("submission_id")
         .set_index("submission_id")[names]

@@ -118,12 +118,7 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
     environment |= {name: str(private / place) for name, place in _FOLDERS.items()}
     environment |= {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_TOKEN": token}  # the list of processes does not show it
     with (private / "jupyterlab.log").open("wb") as log:
-        try:
-            process = subprocess.Popen(
-                words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        except OSError as error:
-            raise MingceError("JupyterLab 启动不了", where=str(error), remedy="请检查安装") from None
+        process = subprocess.Popen(words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     server = JupyterServer(port, token, folder, process)
     try:
         _wait_until_it_answers(server)
