@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,14 +80,6 @@ def run_notebooks(
     results: dict[int, NotebookResult] = {}
     waiting = list(range(len(jobs)))
     running: dict[Any, tuple[int, float]] = {}
-
-    def taken(places: list[int], college: tuple[str, str] | None) -> int:
-        """Take the place of a job of the college whose tables its process has read, or of one that no other reads."""
-        busy = {jobs[place].of_college for place, _ in running.values()}
-        place = min(places, key=lambda at: (jobs[at].of_college != college, jobs[at].of_college in busy))
-        waiting.remove(place)
-        return place
-
     with ExitStack() as stack:
         alone = cold or not can_fork()
         if alone:
@@ -97,7 +89,8 @@ def run_notebooks(
         stack.callback(lambda: [connection.close() for connection in running])
         while waiting or running:
             while waiting and len(running) < processes:
-                place = taken(waiting, None)
+                place = _next_of(jobs, waiting, running)
+                waiting.remove(place)
                 running[start(jobs[place], timeout, memory)] = place, time.monotonic()
             ready: list[Any] = wait(list(running))
             for connection in ready:
@@ -106,13 +99,25 @@ def run_notebooks(
                 results[place] = NotebookResult(jobs[place], not kind, time.monotonic() - started, error, kind)
                 ours_left = [] if alone or kind or not jobs[place].ours else [at for at in waiting if jobs[at].ours]
                 if ours_left:
-                    following = taken(ours_left, jobs[place].of_college)
+                    following = _next_of(jobs, ours_left, running, jobs[place].of_college)
+                    waiting.remove(following)
                     connection.send((jobs[following], timeout, memory))
                     running[connection] = following, time.monotonic()
                 else:
                     connection.close()
                 on_done(results[place])
     return [results[place] for place in range(len(jobs))]
+
+
+def _next_of(
+    jobs: Sequence[NotebookJob],
+    waiting: Sequence[int],
+    running: Mapping[Any, tuple[int, float]],
+    college: tuple[str, str] | None = None,
+) -> int:
+    """Return the place of a job of the college whose tables a process has read, or else of one that no other reads."""
+    busy = {jobs[place].of_college for place, _ in running.values()}
+    return min(waiting, key=lambda at: (jobs[at].of_college != college, jobs[at].of_college in busy))
 
 
 def _heard(connection: Any) -> tuple[str, str]:  # noqa: ANN401 - Windows' is another
