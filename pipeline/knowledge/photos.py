@@ -195,16 +195,14 @@ def _fold(name: str) -> str:
 def read_picture(path: Path) -> PhotoFile:
     """Return what one file is. A file that cannot be opened or decoded whole is not readable."""
     try:
-        content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
         size = path.stat().st_size
+        content = path.read_bytes() if size <= MOST_BYTES else b""
         digest = hashlib.sha256(content).hexdigest() if content else sha256_of(path)
     except OSError:
         return PhotoFile(False, 0, 0, 0, "", "")
     measured = _decode(content) if content else None
-    if measured is None:
-        return PhotoFile(False, size, 0, 0, digest, "")
-    width, height, phash = measured
-    return PhotoFile(True, size, width, height, digest, phash)
+    width, height, phash = measured or (0, 0, "")
+    return PhotoFile(measured is not None, size, width, height, digest, phash)
 
 
 def _decode(content: bytes) -> tuple[int, int, str] | None:

@@ -61,9 +61,7 @@ def moves(now: Frame, then: Frame) -> list[Move]:
     for (before, after), group in moved.groupby(["status_old", "status_new"]):
         side = "new" if after else "old"
         people = group[["school", f"college_{side}", "student_number", f"name_{side}"]]
-        found.append(
-            Move(str(before), str(after), people.set_axis(["school", "college", "student_number", "name"], axis=1))
-        )
+        found.append(Move(str(before), str(after), people.set_axis(COMPARED[:-1], axis=1)))
     return sorted(found, key=lambda move: -move.count)
 
 
