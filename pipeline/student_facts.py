@@ -13,7 +13,7 @@ from typing import Any, cast
 import pandas as pd
 
 from pipeline import fields
-from pipeline.deliver.recipients import KIND_NAMES, Recipient, counselors, secretaries
+from pipeline.deliver.recipients import KIND_NAMES, Kind, Recipient, staff
 from pipeline.errors import UsageError
 from pipeline.logs import mask, mask_id, mask_phone
 from pipeline.resources import report_table
@@ -258,9 +258,10 @@ def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
     row = found.person.iloc[0]
     scope = (found.school, str(row["college"]), str(row["class_name"]))
     both: list[Recipient] = []
-    for name, recipients in (("counselors", counselors), ("college_people", secretaries)):
+    kinds: dict[str, Kind] = {"counselors": "counselor", "college_people": "secretary"}
+    for name, kind in kinds.items():
         if (run / "tables" / f"{name}.parquet").is_file():
-            both += recipients(read_table(run, name), tables.people)[0]
+            both += staff(kind, read_table(run, name), tables.people)[0]
     return {one.key: "、".join(one.names) for one in both if scope in one.scope or scope[:2] in one.scope}
 
 

@@ -34,19 +34,19 @@ _REMEDY = "请重新执行 mingce run 后再寄送"
 def college_pages(source: MailSource, recipient: Recipient) -> tuple[Attachment, ...]:
     """Return a secretary's pages, and headcounts ready to sign. Raise `RefusedError` if a page is incomplete."""
     scope = sorted(recipient.scope)[:MOST]
-    site = {key: site_folder(source.run, *key) for key in scope}
-    pages: list[Attachment] = []
-    for key, folder in site.items():
-        if not page_is_whole(folder / "dashboard.html"):
-            raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
-        alone = (folder / "dashboard.html").read_bytes().replace(_WAY_BACK, b"")  # it has no index to go back to
-        pages.append(Attachment(f"{key[1][:12]}_看板.html", alone, "text/html"))
     own = within(source.colleges, ["school", "college"], scope)
     done = set(own[own["approved"] == own["registered"]][["school", "college"]].itertuples(index=False, name=None))
     done -= set(source.extras[["school", "college"]].itertuples(index=False, name=None))  # cannot be signed yet
-    printed = [(key, site[key] / "headcount.pdf") for key in scope if key in done]
-    there = [(key[1][:12], path.read_bytes()) for key, path in printed if path.is_file()]
-    return (*pages, *(Attachment(f"{name}_人数表.pdf", content, "application/pdf") for name, content in there))
+    pages: list[Attachment] = []
+    for key in scope:
+        page, printed = (site_folder(source.run, *key) / name for name in ("dashboard.html", "headcount.pdf"))
+        if not page_is_whole(page):
+            raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
+        alone = page.read_bytes().replace(_WAY_BACK, b"")  # it has no index to go back to
+        pages.append(Attachment(f"{key[1][:12]}_看板.html", alone, "text/html"))
+        if key in done and printed.is_file():
+            pages.append(Attachment(f"{key[1][:12]}_人数表.pdf", printed.read_bytes(), "application/pdf"))
+    return tuple(pages)
 
 
 def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) -> FullPage:
@@ -154,10 +154,10 @@ class CounselorPapers:
         self._cohort, self._form = cohort, Form.of(cohort)
         self.folder = PaperFolder(cohort, source.run.run_id)
         self._students = lru_cache(_KEPT)(partial(paper_students, source.run))
-        self._to_mend = lru_cache(_KEPT)(self._rows_to_mend)
+        self._to_mend = lru_cache(_KEPT)(self._rows)
         self._made_by = digest_of(code_digest(), repr(self._form))
 
-    def _rows_to_mend(self, college: College) -> list[Row]:
+    def _rows(self, college: College) -> list[Row]:
         return rows_to_mend(self._students(college))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:

@@ -50,10 +50,6 @@ class Past:
     data: Mapping[str, Any]
 
 
-Passed = tuple[Literal["skipped", "flagged"], str]
-"""What becomes of a mail that is not due, and why. A flagged one needs a person."""
-
-
 class Outbox:
     """What was sent to whom: the ledger, read once, and this process's own entries."""
 
@@ -77,8 +73,10 @@ class Outbox:
             self._write([Entry(KIND, action="unclear", by=BY, made_on=past.content, data=data, unique_key=key)])
         return len(open_claims)
 
-    def passed(self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False) -> Passed | None:
-        """Return why a mail with the digest `content` is not due; None if it is.
+    def passed(
+        self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False
+    ) -> tuple[str, str] | None:
+        """Return what becomes of a mail (skipped, flagged) that is not due, and why; None if it is due.
 
         `force` sends also what was sent, is unclear or unchanged. `failed` sends only refused or deferred mails, held
         addresses included.
@@ -97,7 +95,7 @@ class Outbox:
             return "flagged", "地址曾被拒收，改正地址或用 --failed 重试"
         return self._after(past, last, content)
 
-    def _after(self, past: list[Past], last: Past | None, content: str) -> Passed | None:
+    def _after(self, past: list[Past], last: Past | None, content: str) -> tuple[str, str] | None:
         if last is None:
             return None
         told = next((each for each in reversed(past) if each.action in (self._done, "unclear")), None)

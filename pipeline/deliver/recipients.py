@@ -75,16 +75,6 @@ def clean_address(text: str) -> str:
     return f"{local}@{domain.lower()}"
 
 
-def counselors(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
-    """Return a recipient per address of the table `counselors`, and the roster's classes without one."""
-    return _grouped("counselor", table, roster, ["school", "college", "class_name"], "name")
-
-
-def secretaries(table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
-    """Return a recipient per secretary's address of `college_people`, and the roster's colleges without one."""
-    return _grouped("secretary", table, roster, ["school", "college"], "secretary")
-
-
 def registrars(schools: Iterable[School]) -> tuple[list[Recipient], list[NoAddress]]:
     """Return a recipient per school with a registrar's address, and the schools whose address is wrong."""
     given = {school.name: clean_address(school.registrar) for school in schools if school.registrar}
@@ -93,9 +83,13 @@ def registrars(schools: Iterable[School]) -> tuple[list[Recipient], list[NoAddre
     return found, wrong
 
 
-def _grouped(
-    kind: Kind, table: pd.DataFrame, roster: pd.DataFrame, columns: list[str], name: str
-) -> tuple[list[Recipient], list[NoAddress]]:
+SCOPES = {"counselor": ["school", "college", "class_name"], "secretary": ["school", "college"]}
+"""The columns of a scope, in the tables `counselors` and `college_people`."""
+
+
+def staff(kind: Kind, table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
+    """Return a recipient per address of a table of staff, and the roster's classes or colleges without one."""
+    columns, name = SCOPES[kind], "name" if kind == "counselor" else "secretary"
     listed = roster[columns].drop_duplicates()
     wanted: set[Key] = {tuple(map(str, row)) for row in listed.itertuples(index=False, name=None)}
     found: dict[str, tuple[str, set[str], set[Key]]] = {}

@@ -130,8 +130,8 @@ def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool)
     """Return every mail that may be due, and the staff without an address."""
     if invite:
         return list(invitation_drafts(cohort, source, student_addresses(cohort, source))), []
-    counselors, without = recipients.counselors(source.counselors, source.roster)
-    secretaries, lacking = recipients.secretaries(source.college_people, source.roster)
+    counselors, without = recipients.staff("counselor", source.counselors, source.roster)
+    secretaries, lacking = recipients.staff("secretary", source.college_people, source.roster)
     registrars, wrong = recipients.registrars(cohort.schools)
     attached = {"counselor": full, "secretary": partial(college_pages, source)}
     drafts = [staff_draft(cohort, source, one, attached[one.kind]) for one in (*counselors, *secretaries)]
@@ -153,9 +153,9 @@ def _plan(
 
 def _passed_over(options: Options, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
     """Return the result of a mail that is not sent, or None if it is due."""
+    broken = _broken(source, draft.recipient)
     passed = outbox.passed(draft.recipient, draft.content, force=options.force, failed=options.failed)
-    if passed is None and (broken := _broken(source, draft.recipient)):
-        passed = "failed", broken
+    passed = passed or (("failed", broken) if broken else None)
     return Result(draft.recipient, *passed) if passed else None
 
 

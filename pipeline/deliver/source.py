@@ -14,12 +14,12 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School, Window
-from pipeline.deliver.recipients import Recipient
+from pipeline.deliver.recipients import SCOPES, Recipient
 from pipeline.errors import RefusedError
 from pipeline.papers.errata import KIND as ERRATA_KIND
 from pipeline.papers.errata import REPORTED, Erratum, errata_of
 from pipeline.review.decisions import standing_decisions
-from pipeline.review.ledger import Ledger, open_ledger
+from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
@@ -30,7 +30,6 @@ from pipeline.view.run_tables import Run, college_folder, token
 Key = tuple[str, ...]
 _Grouped = tuple[pd.DataFrame, Any]
 """A table and, by class or college, the places of its rows."""
-_KEYS = ["school", "college", "class_name"]
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,12 @@ class MailSource:
     """(school, college) to the reason why its pages may not be sent."""
     unread: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to what of it was not read: nothing of it may be sent, to its students neither."""
-    returned: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
-    """(school, student number) to the reason that was given when the submission was returned."""
-    extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=_KEYS))
+    extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=SCOPES["counselor"]))
     """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
     reports: pd.DataFrame = field(default_factory=pd.DataFrame)
     """The ledger's entries on errata."""
+    decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The ledger's entries of decisions."""
 
     def people(self, recipient: Recipient) -> People:
         """Return the view of a counselor's classes, or of a secretary's colleges."""
@@ -67,8 +66,7 @@ class MailSource:
     @cached_property
     def _places(self) -> dict[str, list[_Grouped]]:
         parts = (self.roster, self.findings, self.course, self.extras)
-        keys = {"counselor": _KEYS, "secretary": _KEYS[:2]}
-        return {kind: [(part, part.groupby(key, sort=False).indices) for part in parts] for kind, key in keys.items()}
+        return {kind: [(part, part.groupby(key, sort=False).indices) for part in parts] for kind, key in SCOPES.items()}
 
     @cached_property
     def unread_students(self) -> dict[Key, str]:
@@ -76,6 +74,14 @@ class MailSource:
         rows = self.roster[["school", "college", "student_number"]].astype(str).itertuples(index=False, name=None)
         return {(school, number): self.unread[school, college] for school, college, number in rows
                 if (school, college) in self.unread}  # fmt: skip
+
+    @cached_property
+    def returned(self) -> dict[tuple[str, str], str]:
+        """(school, student number) to the reason that was given when the submission was returned."""
+        names, stand = {school.code: school.name for school in self.schools}, standing_decisions(self.decisions)
+        given = stand[(stand["decision"] == "returned") & (stand["why"] != "")]
+        columns = zip(given["school_code"], given["student_number"], given["why"], strict=True)
+        return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
 
     @cached_property
     def changed(self) -> set[Key]:
@@ -130,7 +136,7 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
     told = {key: unread_of(summary, cohort.code_of(key[0]), key[1]) for key in colleges}
     with open_ledger(cohort) as ledger:
         asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
-        returned, reports = _return_reasons(cohort.school_names, ledger), ledger.entries(ERRATA_KIND)
+        decisions, reports = ledger.entries("decision"), ledger.entries(ERRATA_KIND)
     if asked:
         lines = [line.removesuffix(YEARS_REMEDY) for line in asked]
         raise RefusedError("；".join(lines), where=folder.name, remedy=YEARS_REMEDY)
@@ -141,7 +147,7 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
         window=cohort.window,
         broken=_broken(run, colleges),
         unread={key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking},
-        returned=returned,
+        decisions=decisions,
         extras=_extras(run, tables["submissions"]),
         reports=reports,
     )
@@ -149,18 +155,11 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
 
 def _extras(run: Run, submissions: pd.DataFrame) -> pd.DataFrame:
     if not run.has("differences"):
-        return pd.DataFrame(columns=_KEYS)
+        return pd.DataFrame(columns=SCOPES["counselor"])
     differences = run.table("differences", ["school", "college", "kind", "submission_id"])
     extras = differences[differences["kind"] == "extra"]
     claimed = submissions[["submission_id", "class_name"]].drop_duplicates("submission_id")
-    return extras.merge(claimed, on="submission_id", how="left").fillna("")[_KEYS]
-
-
-def _return_reasons(names: dict[str, str], ledger: Ledger) -> dict[tuple[str, str], str]:
-    decisions = standing_decisions(ledger.entries("decision"))
-    given = decisions[(decisions["decision"] == "returned") & (decisions["why"] != "")]
-    columns = zip(given["school_code"], given["student_number"], given["why"], strict=True)
-    return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
+    return extras.merge(claimed, on="submission_id", how="left").fillna("")[SCOPES["counselor"]]
 
 
 def _broken(run: Run, colleges: list[tuple[str, str]]) -> dict[Key, str]:

@@ -191,8 +191,8 @@ def check_told(
     fresh = flagged = 0
     for line in lines:
         source, day = sources[line["night"]], date.fromisoformat(line["as_of"])
-        people = recipients.counselors(source.counselors, source.roster)[0]
-        people += recipients.secretaries(source.college_people, source.roster)[0]
+        people = recipients.staff("counselor", source.counselors, source.roster)[0]
+        people += recipients.staff("secretary", source.college_people, source.roster)[0]
         for recipient in people:
             last = [one for one in ledger if one["recipient"] == recipient.key and one["run"] <= source.run.run_id][-1]
             read = [rows for when, rows in inboxes.get(recipient.address, []) if when <= day]
@@ -234,7 +234,8 @@ def check_canaries(server: RoughServer, source: MailSource) -> None:
     owner = {row["student_number"]: row for row in roster.to_dict("records")}
     names = Counter(roster["name"])
     people = (
-        recipients.counselors(source.counselors, roster)[0] + recipients.secretaries(source.college_people, roster)[0]
+        recipients.staff("counselor", source.counselors, roster)[0]
+        + recipients.staff("secretary", source.college_people, roster)[0]
     )
     scope = {one.address: one.scope for one in people}
     single = [name for name in names if names[name] == 1 and len(name) > 2]

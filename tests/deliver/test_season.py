@@ -70,13 +70,13 @@ def check_told(cohort, run):
     """Every recipient's last settled entry is about today's content, or says that it could not be told."""
     source = open_run(cohort, run)
     ledger = lines(cohort)
-    for recipient in recipients.counselors(source.counselors, source.roster)[0]:
+    for recipient in recipients.staff("counselor", source.counselors, source.roster)[0]:
         last = [line for line in ledger if line["recipient"] == recipient.key and line["action"] != "claim"][-1]
         if last["action"] in ("accepted", "unclear"):
             assert last["content"] == content_digest(source.people(recipient), recipient) or last["run"] == run.name
         else:
             assert last["action"] in ("refused", "deferred")
-    for recipient in recipients.secretaries(source.college_people, source.roster)[0]:
+    for recipient in recipients.staff("secretary", source.college_people, source.roster)[0]:
         last = [line for line in ledger if line["recipient"] == recipient.key and line["action"] != "claim"][-1]
         told = last["content"] == content_digest(source.people(recipient), recipient)
         assert told or last["action"] in ("refused", "deferred") or last["run"] == run.name

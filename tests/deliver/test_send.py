@@ -18,7 +18,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.deliver.dashboard import chase_workbook
 from pipeline.deliver.full_page import counselor_pages
 from pipeline.deliver.outbox import Attempt
-from pipeline.deliver.recipients import counselors
+from pipeline.deliver.recipients import staff
 from pipeline.deliver.send import Options, send_due
 from pipeline.deliver.smtp import ServerError
 from pipeline.deliver.source import open_run, run_to_send
@@ -463,7 +463,7 @@ def test_a_counselor_s_page_is_made_anew_when_its_college_or_its_readers_changed
         source = open_run(plain, write_run(plain, run, roster_of(3, 10, night=9), as_of=DAY))
         for folder, key in products.items():
             write_line(source.run.path, key, {f"site/{folder}/dashboard.html": "sha"})
-        who, _ = counselors(pd.concat([source.counselors, *more]), source.roster)
+        who, _ = staff("counselor", pd.concat([source.counselors, *more]), source.roster)
         page_of = counselor_pages(plain, source, who)
         return {one.address.partition("@")[0]: [page.content.decode() for page in page_of(one)] for one in who}
 
