@@ -234,7 +234,7 @@ def _row(
         told, remark = "", state.word
     else:
         first, _ = next(iter(_PROOF_COLUMNS.values()))
-        cells = [_broken([[(listed["name"], "")], [(listed["student_number"], "")]], first)]
+        cells = [broken_lines([[(listed["name"], "")], [(listed["student_number"], "")]], first)]
         told, remark = f"{state.word}：{state.sheet}", ""
     tallest = max(tall for _, tall in cells) if all(tall for _, tall in cells) else 0
     return {"number": str(at), "cells": [cell for cell, _ in cells], "lines": tallest, "state": told, "remark": remark}
@@ -259,10 +259,10 @@ def _cell(heading: str, given: tuple[_Part, ...], *, full: bool) -> _Cell:
     shown = [[(name, *next(left)) for name in line] for line in lines]
     required = {name for name, field in fields.fields().items() if field.required == "yes"}
     told = [[_part(*each, full=full) for each in line if each[1] or each[0] in required] for line in shown]
-    return _broken(told, width)
+    return broken_lines(told, width)
 
 
-def _broken(lines: list[list[_Part]], width: int) -> _Cell:
+def broken_lines(lines: list[list[_Part]], width: int) -> _Cell:
     """Return lines broken between parts where they are longer than the `width` in mm.
 
     A text costs typst a fraction of what it needs for parts, so these are kept only where one is framed.

@@ -14,7 +14,7 @@ import pytest
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.logs import mask_id
-from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, paper_students, proof_paper
+from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, broken_lines, paper_students, proof_paper
 from pipeline.papers.make import PaperFolder, PaperRequest, colleges_of, make_papers
 from pipeline.view.run_tables import Run
 
@@ -119,3 +119,21 @@ def test_a_class_of_any_size_is_on_few_sheets_line_by_line(run: Run, tmp_path: P
     assert sum(text.count(number) for number in set(numbers)) >= size
     assert "张□" in text and "字体里没有的字" in text
     assert "买买提·阿卜杜热合" in text or size == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "cell", "tall"),
+    [
+        ([[("湖北省", EQUAL)], [("武汉市", EQUAL), ("江夏区", EQUAL)]], "湖北省✓\n武汉市✓ 江夏区✓", 2),
+        ([[("海北藏族自治州", EQUAL), ("门源回族自治县", EQUAL)]], "海北藏族自治州✓\n门源回族自治县✓", 2),
+        ([[("武汉市", UNLIKE), ("江夏区", EQUAL)]], [[("武汉市", UNLIKE), ("江夏区", EQUAL)]], 1),
+        ([[], [("武汉市", "")]], "武汉市", 1),
+        ([[("甲" * 12, "")]], [[("甲" * 12, "")]], 0),
+        ([[("甲\n乙", "")]], [[("甲\n乙", "")]], 0),
+        ([[("\u2e3b" * 4, "")]], [[("\u2e3b" * 4, "")]], 0),
+    ],
+    ids=["as given", "between parts", "framed", "nothing given", "too long", "its own line break", "wide dashes"],
+)
+def test_lines_of_known_number_are_texts(lines: list[list[tuple[str, str]]], cell: object, tall: int):
+    """Of a row whose cells all have a number of lines, the height is not measured: a line more would be cut off."""
+    assert broken_lines(lines, 34) == (cell, tall)
