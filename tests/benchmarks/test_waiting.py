@@ -5,11 +5,11 @@ command is then run in both in turn, on copies of one cohort. Without it the rat
 Figures are the best of `MINGCE_BENCH_REPEATS`. Bytecode is kept, as on the machine of an office.
 
 What is left (2026-12-01, CPU seconds in quiet): of one changed row Great Expectations, imported (1.4) and judging the
-one part (1.2), reading its workbook and normalising (2), and what an approval costs, too (3): imports of the run
-(0.9) and of its pages (0.4), tables and sheets of the ledger (0.7), cells, pages and their guard (1). `send` sets 171
-sheets by typst (31 ms each: words and what frames them; 61 before their rows had known heights) and executes 60
-notebooks (0.09 s each, of which papermill and nbformat take 0.02); 34d061e sent no papers. A second send takes over what did not change, but sheets and pages say the day, so the first send of a day makes them
-anew.
+one part (1.2), reading its workbook and normalising (2), and what an approval costs, too (3): imports of the run (0.9)
+and of its pages (0.4), tables and sheets of the ledger (0.7), cells, pages and their guard (1). `send` sets 171 sheets
+by typst (31 ms each: words and what frames them; 61 before their rows had known heights) and executes 60 notebooks
+(0.09 s each, of which papermill and nbformat take 0.02); 34d061e sent no papers. A second send takes over what did not
+change, but sheets and pages say the day, so the first send of a day makes them anew.
 """
 
 from __future__ import annotations
