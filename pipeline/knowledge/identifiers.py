@@ -137,7 +137,7 @@ class IdNumbers:
 
 
 def damaged(values: pd.Series) -> pd.Series:
-    """Return which numbers of any kind a spreadsheet kept as numbers: 1.34303E+13, or 13430300000052.0."""
+    """Return which numbers of any kind a spreadsheet kept as numbers, without their last digits: 1.34303E+13."""
     return flag(values, fits_pattern(values, r"[1-9](?:\.[0-9]+)?[Ee]\+?[0-9]{1,2}"))
 
 

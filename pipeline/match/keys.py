@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.knowledge.identifiers import IdNumbers, to_18
+from pipeline.knowledge.identifiers import IdNumbers, damaged, to_18
 from pipeline.knowledge.names import equal_names
 from pipeline.tables import Frame
 
@@ -36,12 +36,15 @@ def person_id(id_numbers: pd.Series) -> pd.Series:
 
 def key_frame(rows: Frame, columns: list[str]) -> Frame:
     """Return the `columns` of normalised rows as keys, indexed from 0."""
-    return pd.DataFrame({name: text_keys(_comparable(name, rows[name])) for name in columns})
+    return pd.DataFrame({name: text_keys(key_values(name, rows[name])) for name in columns})
 
 
-def _comparable(name: str, column: pd.Series) -> pd.Series:
+def key_values(name: str, column: pd.Series) -> pd.Series:
+    """Return a field's values as they are compared. Damaged numbers are blank: equal ones may be two people's."""
     if name == "id_number":
         return person_id(column)
+    if name in ("student_number", "exam_number"):
+        return column.where(~damaged(column), "")
     if name == "name":
         return equal_names(column)
     return column.str.lower() if name == "email" else column

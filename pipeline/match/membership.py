@@ -14,7 +14,7 @@ from pipeline import fields, resources
 from pipeline.errors import ConfigurationError
 from pipeline.knowledge.codes import office_rows, without_placeholders
 from pipeline.knowledge.text_columns import by_distinct, flag_by_distinct, joined_text
-from pipeline.match.keys import person_id
+from pipeline.match.keys import key_values, person_id
 from pipeline.tables import Frame
 
 DIFFERS, DOUBTED = "differs", "doubted"
@@ -37,7 +37,7 @@ def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
     equal = rows.duplicated(["school_code", *names])
     kept = rows[~equal].reset_index(drop=True)
     kept = kept.assign(**{DIFFERS: "", DOUBTED: False})
-    shared = kept[kept.duplicated(_KEY, keep=False) & (kept["student_number"] != "")]
+    shared = kept[of_two_people(kept)]  # until one person's rows are one
     again: list[object] = []
     for _, group in shared.groupby(_KEY, sort=False):
         again += _merge(kept, group, [name for name in names if name not in _KEY])
@@ -60,7 +60,7 @@ def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
 
 def of_two_people(rows: Frame) -> pd.Series:
     """Return which of a registry's merged rows have a student number that is another person's, too."""
-    return rows.duplicated(_KEY, keep=False) & (rows["student_number"] != "")
+    return rows.duplicated(_KEY, keep=False) & (key_values("student_number", rows["student_number"]) != "")
 
 
 STATUS = "enrolment_status"

@@ -20,6 +20,7 @@ from pipeline.normalise.dates import moment, month, study_years
 _WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _ALPHANUMERIC_WIDTH = {wide: narrow for wide, narrow in _WIDTH.items() if narrow.isalnum()}
 _HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_EXACT = 15  # digits that a floating-point number keeps
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
@@ -89,6 +90,16 @@ def joined_id(text: str) -> str:
     return bare if re.fullmatch(r"[0-9]{17}[0-9A-Za-zⅩⅹХхΧχ×✕✖╳*]", bare) else text
 
 
+def plain_number(text: str) -> str:
+    """Return a number that a program wrote as a decimal one (1305030101.0, 1.305030101E+09) if no digit is lost."""
+    found = re.fullmatch(r"([1-9])\.([0-9]+)[Ee]\+?([0-9]{1,2})", text)
+    if found:
+        digits, rest = f"{found[1]}{found[2][: int(found[3])]}", found[2][int(found[3]) :]
+        return digits if len(digits) == int(found[3]) + 1 <= _EXACT and not rest.strip("0") else text
+    found = re.fullmatch(r"([0-9]{4,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,4})(?:\.0+)?", text)
+    return found[1].replace(",", "") if found else text
+
+
 def letters_upper(text: str) -> str:
     """Return ASCII text in capitals."""
     return text.upper() if text.isascii() else text
@@ -124,6 +135,7 @@ _REASONS: dict[Repair, str] = {
     telephones: "统一电话号码写法，去掉文字和分隔",
     joined_id: "去掉号码中的分隔",
     joined_digits: "去掉号码中的分隔",
+    plain_number: "去掉小数和千分位的写法",
     letters_upper: "字母改大写",
     upper_x: "末位改为 X",
     moment: "统一时间写法",
@@ -140,12 +152,12 @@ class Recipe(NamedTuple):
 
 
 _NUMBER = (
-    visible, half_width, without_apostrophe, without_edges, without_label, without_remark, without_edges,
+    visible, half_width, without_apostrophe, plain_number, without_edges, without_label, without_remark, without_edges,
     without_spaces, plain_dashes,
 )  # fmt: skip
 _TELEPHONE = Recipe(
     "1[0-9]{10}",
-    (visible, half_width, without_apostrophe, without_edges, telephones, without_spaces, plain_dashes),
+    (visible, half_width, without_apostrophe, plain_number, without_edges, telephones, without_spaces, plain_dashes),
 )
 _BASIC_HAN = "\u4e00-\u9fa5"  # the characters themselves: a regex escape slows Arrow's matching down
 _ONLY_HAN = f"[{_BASIC_HAN}]*"

@@ -23,6 +23,14 @@ def test_a_table_without_findings_is_certified_without_a_warning():
     assert certified["identity"].tolist() == ["certified", "certified"]
 
 
+def test_a_name_that_is_no_schools_is_no_certified_record():
+    text = ["submission_id", "school", "student_number", "matched_school", "registry_student_number"]
+    table = pd.DataFrame({name: ["a"] for name in text}, dtype="str")
+    table = table.assign(identity_cause="not_checked", score=100.0, matched_row=[0])
+    findings = pd.DataFrame({"submission_id": ["a"], "rule": ["school.vocabulary"], "severity": ["critical"]})
+    assert certify(table, findings.astype("str"))["record"].tolist() == ["failed"]
+
+
 def rule(name: str, field: str) -> Rule:
     return Rule(name, "entry", "expect_x", field, severity="critical", actor="student", message=f"{name}!")
 

@@ -101,6 +101,12 @@ def test_two_people_with_one_student_number_in_the_registry_are_told_apart(known
     assert registry == {"registry.student_number_doubted": "registrar"}
 
 
+def test_damaged_numbers_of_two_people_are_no_number_of_both(known):
+    damaged = {"student_number": "1.30503E+09", "exam_number": "1.34303E+13"}
+    _, registry = told(known, damaged, {**MATE, **damaged})
+    assert set(registry) == {"registry.student_number_damaged", "registry.exam_number_damaged"}
+
+
 def test_a_person_in_two_schools_is_found_in_the_school_that_was_named(known):
     student, registry = told(
         known, {}, {"school": "湖南科技大学潇湘学院", "college": "潇湘学院", "class_name": "13甲班"}, MATE

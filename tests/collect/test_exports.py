@@ -55,6 +55,10 @@ REGISTRIES = [
     ["考生号", "学号", "姓名", "性别", "证件号码", "民族", "专业", "分院", "班级", "层次", "学制", "入学日期",
      "预计毕业日期", "系(所、函授站)", "学习形式", "学籍状态"],
     ["ksh", "xm", "xbdm", "sfzh", "xh", "zymc", "szyx", "szbj", "学历层次", "学制"],
+    ["学号", "姓名", "性别", "身份证号", "民族", "来源地区", "学院", "专业名称", "专业方向", "行政班", "学制",
+     "学籍状态", "学历层次", "入学日期", "当前所在级", "考生号"],
+    ["xh", "xm", "xb", "sfzh", "mz", "lydq", "xy", "zymc", "xzb", "xz", "xjzt", "cc", "rxrq", "dqszj", "ksh"],
+    ["序号", "院(系)/部", "专业", "行政班级", "学号", "姓名", "性别", "身份证号码", "培养层次"],
 ]  # fmt: skip
 
 
@@ -64,10 +68,15 @@ def test_a_known_registry_has_all_that_it_must_have(headings):
     assert found.columns[0].fields.issuperset(name for (name,) in REGISTRY)
     assert not found.columns[0].refused
     assert not found.columns[0].questions
+    assert ("enrolment_status" in found.columns[0].fields) == bool({"学籍状态", "xjzt"} & {*headings})
 
 
 def test_every_known_export_names_fields_and_its_source():
-    assert all(name in {"", *fields.names()} for one in known_exports() for name in one.columns.values())
+    assert all(
+        name in {"", *fields.names(), *fields.registry_fields()}
+        for one in known_exports()
+        for name in one.columns.values()
+    )
     assert len(known_exports()) >= 10
 
 

@@ -62,6 +62,12 @@ def test_a_number_that_is_neither_ones_is_the_fault_of_both():
     assert not told["student_number_clash_owned"].any()
 
 
+@pytest.mark.parametrize("name", ["student_number", "exam_number"])
+def test_a_number_without_its_last_digits_is_nobodys(name: str):
+    damaged = {name: "1.34303E+13"}
+    assert not marks(damaged, {**MATE, **damaged})[f"{name}_clash"].any()
+
+
 @pytest.mark.parametrize("name", ["phone", "qq", "email"])
 def test_contacts_belong_to_the_one_who_alone_is_certified(name: str):
     told = marks({}, {**STRANGER, name: GOOD[name]})

@@ -1,6 +1,7 @@
 """Registry rows that stand twice."""
 
 import pandas as pd
+import pytest
 
 from pipeline.match.membership import merge_rows
 from tests.frames import GOOD, registry
@@ -55,9 +56,10 @@ def test_two_people_of_whom_one_stands_twice():
     assert rows["doubted"].all()
 
 
-def test_blank_numbers_and_other_schools_are_not_one_number():
+@pytest.mark.parametrize("number", ["", "1.30503E+09"])
+def test_blank_and_damaged_numbers_and_other_schools_are_not_one_number(number: str):
     other = {"school": "湖南科技大学潇湘学院"}
-    blank = {"student_number": ""}
+    blank = {"student_number": number}
     rows = merged(blank, {**blank, "ethnicity": "苗族"}, {}, {**other, "ethnicity": "苗族"})
     assert len(rows) == 4
     assert not rows["doubted"].any()

@@ -20,6 +20,13 @@ WORDS = Vocabulary(
 # field | typed | kept | part of the reason
 SPEC = """
 student_number    | １３０５０３０１０１      | 1305030101          | 全角
+student_number    | 1305030101.0              | 1305030101          | 小数
+student_number    | 1.305030101E+09           | 1305030101          | 小数
+student_number    | 1.30503E+09               | 1.30503E+09         |
+exam_number       | 13,430,300,000,052        | 13430300000052      | 千分位
+id_number         | 430302199503141041.0      | 430302199503141041.0 |
+phone             | 13800138000.0             | 13800138000         | 小数
+graduation_month  | 201706.0                  | 2017-06             | 年-月
 student_number    | '1305030101               | 1305030101          | 撇号
 id_number         | 43030219950314104１       | 430302199503141041  | 全角
 id_number         | 430302 19950314 1041      | 430302199503141041  | 空格

@@ -8,7 +8,7 @@ from pipeline.check.rule import Broken, Facts, Mask, given, rule, rule_of
 from pipeline.check.rules.identity_rules import judged_origin
 from pipeline.knowledge.identifiers import damaged
 from pipeline.knowledge.regions import judge_regions
-from pipeline.match.keys import person_id
+from pipeline.match.keys import key_values, person_id
 from pipeline.match.membership import DIFFERS, DOUBTED, of_two_people
 from pipeline.tables import Frame
 
@@ -28,7 +28,8 @@ def student_number_of_one(table: Frame, facts: Facts) -> Mask:
 @rule_of("{}_once", "exam_number", "id_number")
 def number_once(table: Frame, facts: Facts, name: str) -> Mask:
     """Two rows of one school hold one number."""
-    return _repeated(table["school"], person_id(table[name]) if name == "id_number" else table[name])
+    numbers = key_values(name, table[name])
+    return (table["school"] + "\x1f" + numbers).duplicated(keep=False) & given(numbers)
 
 
 @rule
@@ -81,10 +82,6 @@ def origin_county_known(table: Frame, facts: Facts) -> Mask:
     """The county of origin never was in the city."""
     judged = judged_origin(table, facts)
     return given(table["origin_county"]) & ~(judged["hierarchy"] & judged["resolved_city"])
-
-
-def _repeated(schools: pd.Series, numbers: pd.Series) -> Mask:
-    return (schools + "\x1f" + numbers).duplicated(keep=False) & given(numbers)
 
 
 @rule
