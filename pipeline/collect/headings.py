@@ -18,12 +18,12 @@ from typing import Literal
 from rapidfuzz.distance import OSA
 
 from pipeline import fields, resources
+from pipeline.knowledge.text_columns import visible
 from pipeline.resources import expectation_rows
 
 Right = Literal["label", "alias", "declared", "export", "values", ""]
 
 _LONGEST = 200  # characters of a label that are compared
-_INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _FRONT = re.compile(
     r"^(?:[*★☆※●◆■▲·]+|[(\[【]?q?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】]"
     r"|请(?:如实)?(?:输入|填写|选择|上传)|[您你]的)+"
@@ -102,7 +102,7 @@ def known_exports() -> tuple[Export, ...]:
 
 def clean_heading(label: str) -> str:
     """Return a label in NFKC and lower case, without spaces and marks. Its own brackets stay."""
-    flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", label[:_LONGEST])).lower()
+    flat = visible(unicodedata.normalize("NFKC", label[:_LONGEST])).replace(" ", "").lower()
     return _FRONT.sub("", flat).rstrip(":*_")
 
 

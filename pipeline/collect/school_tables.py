@@ -24,7 +24,6 @@ COUNSELORS = {"school": "学校名称", "college": "院系", "class_name": "班�
 DIFFERENCES = ["school", "student_number", "name", "change", "field", "old", "new"]
 CHANGES = {"added": "新增", "removed": "减少", "changed": "改动"}
 _OPTIONAL = {"aliases", "secretary", "email"}
-_SCIENTIFIC = r"[0-9](?:\.[0-9]+)?E\+[0-9]+"
 _KEY = ["school", "student_number", "turn"]
 
 
@@ -52,23 +51,16 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Collecte
     rows["school"] = rows["school"].where(rows["school"] != "", school.name)
     rows.insert(0, "school_code", pd.Series(school.code, index=rows.index, dtype="str"))
     inputs = [each for reading in readings for each in reading.inputs]
-    return replace(whole, notes=notes + _damage(rows, whole.cells), inputs=inputs)
+    return replace(whole, notes=notes + _error_values(rows, whole.cells), inputs=inputs)
 
 
-def _damage(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
-    notes: list[Note] = []
-    for name in ("id_number", "exam_number", "student_number"):
-        lost = rows[rows[name].str.fullmatch(_SCIENTIFIC)]
-        if len(lost):
-            what = f"学籍库有 {len(lost)} 行的{fields.label(name)}存成了数字，末几位已丢失"
-            message = f"{what}，这些学生会核对不上。请以文本格式重新导出"
-            notes.append(Note("warning", lost["file"].iloc[0], "", int(lost["row"].iloc[0]), message))
+def _error_values(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
     wrong = cells[cells["kind"].eq("error")]
-    if len(wrong):
-        first = rows.iloc[int(wrong["at"].iloc[0])]
-        message = f"学籍库有 {len(wrong)} 个单元格是错误值（如 #N/A），请改正后重新导出"
-        notes.append(Note("warning", str(first["file"]), "", int(first["row"]), message))
-    return notes
+    if wrong.empty:
+        return []
+    first = rows.iloc[int(wrong["at"].iloc[0])]
+    message = f"学籍库有 {len(wrong)} 个单元格是错误值（如 #N/A），请改正后重新导出"
+    return [Note("warning", str(first["file"]), "", int(first["row"]), message)]
 
 
 def read_sources(source: str, folder: Path, keep: Path | None) -> list[Reading]:

@@ -101,10 +101,7 @@ def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd
 def area_code_state(values: pd.Series) -> pd.Series:
     """Return the fault of each landline's area code: "missing", "abolished", "unknown" (never existed) or ""."""
     mobile = fits_pattern(values, rf"|{_MOBILE}")
-    answers = values.where(~flag(values, mobile), "")
-    if not mobile.all():
-        answers[~mobile] = by_distinct(values[~mobile], _area_code_state)
-    return answers
+    return by_distinct(values.where(~flag(values, mobile), ""), _area_code_state, ~mobile)
 
 
 def _area_code_state(value: str) -> str:

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 import pandas as pd
 
-from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
+from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag, visible
 from pipeline.resources import expectation_rows
 
 DOT = "\u00b7"
@@ -52,32 +52,17 @@ _LATIN_JOINTS = re.compile(r"[-'’.,\s]|" + DOT)
 _GOOD = rf"[{HAN}]+(?:{DOT}[{HAN}]+)*|{_LATIN}"
 _BESIDE_HAN = re.compile(rf"(?<=[{HAN}{DOT}]) +| +(?=[{HAN}{DOT}])")
 _DOTS = re.compile(rf"(?<=[{HAN}]) *[{re.escape(DOT_LOOKALIKES)}]+ *(?=[{HAN}])")
-_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")
 _MOST_READINGS = 512  # of one name
 
 
 def clean_name(values: pd.Series) -> pd.Series:
     """Return each name as on the card: look-alikes replaced, U+00B7 as dot, no spaces beside Han characters."""
-    plain = fits_pattern(values, _PLAIN)
-    if plain.all():
-        return values
-    cleaned = values.copy()
-    cleaned[~plain] = by_distinct(values[~plain], _clean)
-    return cleaned
+    return by_distinct(values, _clean, ~fits_pattern(values, _PLAIN))
 
 
 def _clean(name: str) -> str:
-    shown = "".join(_visible(character) for character in _VARIATION.sub("", name))
-    meant = unicodedata.normalize("NFC", shown).translate(lookalikes())
-    spaced = " ".join(meant.split())
-    return _BESIDE_HAN.sub("", _DOTS.sub(DOT, spaced))
-
-
-def _visible(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cf":
-        return ""
-    return " " if category in {"Zs", "Zl", "Zp", "Cc"} else character
+    meant = unicodedata.normalize("NFC", visible(name)).translate(lookalikes())
+    return _BESIDE_HAN.sub("", _DOTS.sub(DOT, meant))
 
 
 def name_ok(values: pd.Series) -> pd.Series:
@@ -87,12 +72,8 @@ def name_ok(values: pd.Series) -> pd.Series:
 
 def equal_names(values: pd.Series) -> pd.Series:
     """Return the form in which identity and record compare names: Latin without joints and case, Han as it is."""
-    letters = flag(values, fits_pattern(values, rf"(?s).*[{LATIN}].*"))
-    if not letters.any():
-        return values
-    compared = values.copy()
-    compared[letters] = by_distinct(values[letters], lambda name: _LATIN_JOINTS.sub("", name).casefold() or name)
-    return compared
+    letters = fits_pattern(values, rf"(?s).*[{LATIN}].*")
+    return by_distinct(values, lambda name: _LATIN_JOINTS.sub("", name).casefold() or name, letters)
 
 
 def name_latin(values: pd.Series) -> pd.Series:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -19,6 +21,22 @@ Places = npt.NDArray[np.integer[Any]]
 def inert(value: str) -> str:
     """Return a csv cell with ' before a value that a spreadsheet would read as a formula."""
     return f"'{value}" if value[:1] and value[:1] in "=+-@\t\r'" else value
+
+
+_BLANK = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")  # variants, fillers of Hangul
+
+
+def visible(text: str) -> str:
+    """Remove invisible and control characters, and make all white space single spaces, without spaces at the ends."""
+    kept = text if text.isprintable() else "".join(map(_shown, text))  # printable: plain spaces only
+    return re.sub(r" {2,}", " ", _BLANK.sub("", kept)).strip(" ")
+
+
+def _shown(char: str) -> str:
+    category = unicodedata.category(char)
+    if char in "\t\n\r\v\f\x85" or category in ("Zs", "Zl", "Zp"):
+        return " "
+    return "" if category in ("Cf", "Cc") else char
 
 
 def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types
@@ -78,9 +96,14 @@ def joined_text(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     return cast(Any, pc).binary_join_element_wise(*parts, mark).to_pylist()
 
 
-def by_distinct(values: pd.Series, answer: Callable[[str], str]) -> pd.Series:
-    """Return `answer(value)` for each value, called once per distinct value."""
-    return text_by_rows(answer, values)
+def by_distinct(values: pd.Series, answer: Callable[[str], str], where: Bools | None = None) -> pd.Series:
+    """Return `answer(value)` for each value (or only for those in `where`), called once per distinct value."""
+    if where is None or where.all():
+        return text_by_rows(answer, values)
+    answers = values.copy()
+    if where.any():
+        answers[where] = text_by_rows(answer, values[where])
+    return answers
 
 
 def flag_by_distinct(values: pd.Series, answer: Callable[[str], bool]) -> pd.Series:

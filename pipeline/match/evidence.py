@@ -13,7 +13,7 @@ from rapidfuzz.distance import OSA
 
 from pipeline.knowledge.identifiers import IdNumbers, id_prefix
 from pipeline.knowledge.names import key_of, sounds
-from pipeline.match.keys import EXAM, HERE, ID, NAME, STUDENT, exact_pairs
+from pipeline.match.keys import EXAM, HERE, ID, NAME, PERSON_KEYS, STUDENT, key_frame, pairs_of_keys
 from pipeline.tables import Frame
 
 NONE = -1
@@ -40,7 +40,7 @@ def find_evidence(submissions: Frame, registry: Frame) -> Frame:
     the row that the submission stands on in the roster. `strays`: a number points to another row than `id_row`.
     `score`: 0 to 100, and 100 only for an exact match.
     """
-    pairs = exact_pairs(submissions, registry)
+    pairs = pairs_of_keys(key_frame(submissions, PERSON_KEYS), key_frame(registry, PERSON_KEYS))
     evidence = {
         name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]
     }

@@ -100,11 +100,6 @@ def look_up_key(keys: Frame, column: str) -> Keys:
     return joined_keys(keys["school"].to_numpy(), own) if within else own
 
 
-def exact_pairs(submissions: Frame, registry: Frame) -> Frame:
-    """Return `pairs_of_keys` of rows."""
-    return pairs_of_keys(key_frame(submissions, PERSON_KEYS), key_frame(registry, PERSON_KEYS))
-
-
 def pairs_of_keys(submissions: Frame, registry: Frame) -> Frame:
     """Return `left, right, shares` of `key_frame` of `PERSON_KEYS`: positions in both, and the bits that they share."""
     found = [

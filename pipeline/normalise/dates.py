@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.clock import SHANGHAI
 
-_CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
+_CHINESE_DIGITS = str.maketrans("〇○零一二两三四五六七八九", "0001223456789")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_NAMES = {name: number for number, name in enumerate(_MONTHS, 1)}
 
@@ -126,13 +126,10 @@ def in_order(moments: pd.Series, latest: datetime) -> pd.Series:
     return moments.where(moments.str.fullmatch(_READ) & (moments <= f"{latest:%Y-%m-%d %H:%M:%S}"), "")
 
 
-_YEARS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8}
-
-
 def study_years(text: str) -> str:
     """Return `4` for 4年, 4.0, 四年 and 4 年制, `2.5` for 两年半. An unreadable text is unchanged."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?|[一二两三四五六七八])(年)?(半)?(?:年?学?制)?", text.replace(" ", ""))
     if not found:
         return text
-    number = float(_YEARS.get(found[1]) or found[1]) + (0.5 if found[3] else 0)
+    number = float(found[1].translate(_CHINESE_DIGITS)) + (0.5 if found[3] else 0)
     return f"{number:g}" if number < 100 else text

@@ -8,38 +8,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from operator import methodcaller
 from typing import NamedTuple
 
 from pipeline import fields
 from pipeline.knowledge.contacts import telephones
+from pipeline.knowledge.text_columns import visible
 from pipeline.normalise.dates import moment, month, study_years
 
 # Only width: NFKC would also turn ² and ① into digits (traps.md).
 _WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _ALPHANUMERIC_WIDTH = {wide: narrow for wide, narrow in _WIDTH.items() if narrow.isalnum()}
 _HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_EXACT = 15  # digits that a floating-point number keeps
-_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-
-
-def visible(text: str) -> str:
-    """Remove invisible and control characters, and make all white space single spaces, without spaces at the ends."""
-    kept = text if text.isprintable() else "".join(map(_shown, text))  # printable: plain spaces only
-    return re.sub(r" {2,}", " ", _VARIATION.sub("", kept)).strip(" ")
-
-
-def _shown(char: str) -> str:
-    category = unicodedata.category(char)
-    if char in "\t\n\r\v\f\x85" or category in ("Zs", "Zl", "Zp"):
-        return " "
-    return "" if category in ("Cf", "Cc") else char
 
 
 def trimmed(text: str) -> str:
     """Remove white space and invisible characters at both ends only."""
-    seen = [place for place, char in enumerate(text) if _shown(char).strip(" ")]
+    seen = [place for place, char in enumerate(text) if visible(char)]
     return text[seen[0] : seen[-1] + 1] if seen else ""
 
 
@@ -72,6 +59,7 @@ upper_x: Repair = partial(re.compile(r"(?<=^[0-9]{17})[xⅩⅹХхΧχ×✕✖�
 
 # ? and * may stand for a lost digit, + belongs to a country code
 _EDGES = re.compile(r"^[^\w+*?？(（\[【×✕✖╳]++(?=\w.*[0-9]{4})|(?<=\w)[^\w*?？)）\]】×✕✖╳]++$")
+_DECIMAL = re.compile(r"[1-9](?:[0-9]{3,14}\.0+|[0-9]{0,2}(?:,[0-9]{3}){1,4}(?:\.0+)?|\.[0-9]{3,14}[Ee]\+?[0-9]{1,2})")
 _BRACKETS = re.compile(r"[(（\[【](\w+)[)）\]】]")
 
 
@@ -92,12 +80,10 @@ def joined_id(text: str) -> str:
 
 def plain_number(text: str) -> str:
     """Return a number that a program wrote as a decimal one (1305030101.0, 1.305030101E+09) if no digit is lost."""
-    found = re.fullmatch(r"([1-9])\.([0-9]+)[Ee]\+?([0-9]{1,2})", text)
-    if found:
-        digits, rest = f"{found[1]}{found[2][: int(found[3])]}", found[2][int(found[3]) :]
-        return digits if len(digits) == int(found[3]) + 1 <= _EXACT and not rest.strip("0") else text
-    found = re.fullmatch(r"([0-9]{4,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,4})(?:\.0+)?", text)
-    return found[1].replace(",", "") if found else text
+    if not _DECIMAL.fullmatch(text):
+        return text
+    number = Decimal(text.replace(",", ""))
+    return f"{number:.0f}" if number.as_tuple().exponent in range(-14, 1) and number == int(number) else text
 
 
 def letters_upper(text: str) -> str:

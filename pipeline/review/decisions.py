@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge.text_columns import among, joined_text
+from pipeline.knowledge.text_columns import among, joined_text, visible
 from pipeline.match.membership import of_two_people
 from pipeline.match.persons import WITHDRAWN
-from pipeline.normalise.text_repairs import half_width, plain_dashes, visible, without_spaces
+from pipeline.normalise.text_repairs import half_width, plain_dashes, without_spaces
 from pipeline.review.chain import json_object, name_checked
 from pipeline.review.exceptions import apply_exceptions
 from pipeline.tables import AS_GIVEN, Frame, given_of

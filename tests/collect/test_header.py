@@ -220,7 +220,7 @@ def test_pinyin_headings_of_a_known_export():
     found = rows_of_grid(
         grid(["XH", "XM", "SFZH", "FY", "XJZT"], [PERSON[2], *PERSON[:2], "土木学院", "在籍"]), names()
     )
-    assert found.columns[0].fields == {"student_number", "name", "id_number", "college"}
+    assert found.columns[0].fields == {"student_number", "name", "id_number", "college", "enrolment_status"}
     assert {c.right for c in found.columns[0].columns if c.field} == {"export"}
     assert rows_of_grid(grid(["XM", "FY"], ["张三", "土木学院"]), names()).columns == ()
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from openpyxl import Workbook
 
 from pipeline.cohort_sections import Source
 from pipeline.collect.school_tables import read_people, read_registry
@@ -136,14 +137,16 @@ def test_registry_with_its_own_names_and_a_glob(make_cohort, tmp_path):
     assert "XH、XM、SFZ" in str(caught.value)
 
 
-def test_damaged_registry_numbers_are_said(make_cohort, tmp_path):
+def test_error_values_of_a_registry_are_said(make_cohort, tmp_path):
     cohort = make_cohort("registry.xlsx")
-    pd.DataFrame([["张三", 4.30302199503141e17, "1"]], columns=["姓名", "身份证号码", "学号"]).to_excel(
-        tmp_path / "registry.xlsx", index=False
-    )
+    book = Workbook()
+    for row in (["姓名", "身份证号码", "学号"], ["张三", "430302199503141041", "#N/A"]):
+        book.active.append(row)
+    book.active["C2"].data_type = "e"
+    book.save(tmp_path / "registry.xlsx")
     school = cohort.schools[0].model_copy(update={"columns": PLACE})
     found = read_registry(school, cohort, None)
-    assert any("末几位已丢失" in note.message for note in found.notes)
+    assert any("1 个单元格是错误值" in note.message for note in found.notes)
 
 
 UNREADABLE = [
