@@ -73,7 +73,7 @@ def lacking_of(
         for source, has in read
         if not source.amends
         for each in has
-        if not each.refused
+        if not each.refused and not each.unused
     }
     return Lacking(
         everywhere=frozenset.intersection(*sheets.values()) if sheets else frozenset(),

@@ -194,6 +194,7 @@ def _mapped(
     rows = given.assign(**place, **absent)[[*place, *wanted]]
     extras, cells = _extras(grid, header, body, numbers, kept, wanted), _cells(grid, header, kept, places)
     notes = [*notes, *sifted.notes]
+    has = replace(has, unused=not kept.any())
     return Collected(rows, cells, extras, sifted.skipped, notes, [], (has,), grid.pictures)
 
 

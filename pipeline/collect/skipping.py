@@ -91,9 +91,13 @@ def sift(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: boo
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether rows are people: an ID number, or three with number and name. Our own examples do not count."""
+    """Return whether rows are people: an ID number, or three with number and name.
+
+    Our own examples, and what stands in a column with the heading 示例, do not count.
+    """
     ours = {field.example for field in fields.fields().values()}
-    rows = [[cell for cell in row if cell.strip() not in ours] for row in rows]
+    shown = {at for row in rows for at, cell in enumerate(row) if _EXAMPLE.search(cell.strip())}
+    rows = [[cell for at, cell in enumerate(row) if at not in shown and cell.strip() not in ours] for row in rows]
     # Only a short piece is normalised: NFKC may turn one character into eighteen.
     pieces = (text for row in rows for cell in row for text in (cell, unicodedata.normalize("NFKC", cell[:_WIDE])))
     if any(map(_PERSON.search, pieces)):

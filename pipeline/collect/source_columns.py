@@ -49,8 +49,8 @@ class SourceColumn:
 class SourceColumns:
     """One worksheet's columns. `row` is the 1-based row of its headings, `exports` are those that it may be.
 
-    `refused` says why it is not read, or is "". `joined` fields are in another field's column. `numbered` fields are
-    not read, because they hold only option numbers.
+    `refused` says why it is not read, or is "". `unused`: none of its rows is a person's. `joined` fields are in
+    another field's column. `numbered` fields are not read, because they hold only option numbers.
     """
 
     file: str
@@ -59,6 +59,7 @@ class SourceColumns:
     columns: tuple[SourceColumn, ...]
     exports: tuple[str, ...] = ()
     refused: str = ""
+    unused: bool = False
     joined: frozenset[str] = frozenset()
     numbered: tuple[str, ...] = ()
 

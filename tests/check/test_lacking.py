@@ -37,6 +37,8 @@ def test_what_all_lack_and_what_some_lack():
     assert found.sheets == {("a.xlsx", "一"): {"phone", "qq"}, ("a.xlsx", "二"): {"phone"}}
     assert not lacking(source("一", "phone"), amending=[source("表单", *(FORM - {"phone"}))]).everywhere
     assert not lacking(source("一", "phone"), source("二", refused="没有姓名")).sheets.get(("a.xlsx", "二"))
+    lists = source("选项", *(FORM - {"gender", "phone"}), unused=True)
+    assert lacking(source("一", "phone"), lists) == lacking(source("一", "phone"))
 
 
 def test_a_form_of_one_school_needs_no_column_for_it():

@@ -302,6 +302,12 @@ def test_two_names_of_one_field_keep_both():
     assert found.extras[["column", "value"]].values.tolist() == [["手机", "1"]]
 
 
+def test_a_sheet_of_lists_is_no_form_that_lacks_columns():
+    lists = rows_of_grid(grid(["姓名", "学号", "性别"], ["", "", "男"], ["", "", "女"]), names())
+    assert lists.columns[0].unused
+    assert not rows_of_grid(grid(["姓名", "身份证号码", "学号"], PERSON), names()).columns[0].unused
+
+
 def test_missing_key_column_is_said_and_where():
     found = rows_of_grid(grid(["标题"], ["姓名", "准考证", "性别"], ["张三", "1", "男"]), names())
     note = found.notes[-1]
@@ -313,6 +319,14 @@ def test_missing_key_column_is_said_and_where():
 def test_instructions_and_empty_sheets_are_said():
     assert rows_of_grid(grid(["填写说明"], ["一、请如实填写"]), names()).notes[0].level == "info"
     assert rows_of_grid(grid(), names()).notes[0].message == "空表，已跳过"
+    fields = [
+        ["字段", "要求", "示例"],
+        ["姓名", "", PERSON[0]],
+        ["身份证号码", "18 位", PERSON[1]],
+        ["学号", "", PERSON[2]],
+    ]
+    assert [note.level for note in rows_of_grid(grid(*fields), names()).notes] == ["info"]
+    assert rows_of_grid(grid(["项目", "内容"], *[row[::2] for row in fields[1:]]), names()).notes[0].level == "error"
     people = grid(*[PERSON] * 3)
     assert rows_of_grid(people, names()).notes[0].level == "error"
     wide = ["张三丰", "４３０３０２１９９５０３１４１２３４", "1305030101"]

@@ -82,6 +82,7 @@ name              | Abdul‐Aziz Khan           | Abdul-Aziz Khan     | 连接�
 name              | 无名                      | 无名                |
 exam_number       | （无）                    |                     | 占位
 qq                | 无。                      |                     | 占位
+gender            | 请选择                    |                     | 占位
 home_address      | N/A                       |                     | 占位
 home_address      | （空）                    |                     | 占位
 home_address      | (跳过)                    |                     | 占位
