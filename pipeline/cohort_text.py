@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipeline import resources
+from pipeline import fields, resources
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.errors import UsageError
@@ -115,8 +115,8 @@ def _school(school: School) -> str:
     return "\n".join(["[[schools]]", *toml_lines(given), *columns, ""])
 
 
-def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> None:
-    """Write declared columns into the file. The key "" means submissions, a school code its registry.
+def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> str:
+    """Write declared columns into the file, and return what was written. By school code, "" for submissions.
 
     Raises:
         UsageError: the file cannot be edited without changing other settings.
@@ -132,13 +132,16 @@ def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> None:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         written = None
+    each = [
+        f"{fields.label(name)} = {quoted(heading)}" for given in answers.values() for name, heading in given.items()
+    ]
+    told = "；".join(each)
     if written != wanted:
-        lines = "；".join(
-            f"{name} = {quoted(heading)}" for given in answers.values() for name, heading in given.items()
-        )
-        raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{lines}")
-    with appearing(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{told}")
+    if told:
+        with appearing(path) as draft:
+            draft.write_text(text, encoding="utf-8")
+    return f"已写入 {path.name}：{told}。请再运行" if told else f"没有可写入的：{path.name} 没有改动"
 
 
 def _place(data: Mapping[str, Any], code: str) -> int:

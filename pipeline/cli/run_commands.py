@@ -105,12 +105,8 @@ def columns(
     if not as_json:
         _show(loaded, looked)
     chosen = _answers(loaded, looked, ask=sys.stdin.isatty() and not as_json)
-    if save and chosen:
-        cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, chosen)
-        told = "；".join(f"{name} = {text}" for given in chosen.values() for name, text in given.items())
-        common.say(f"已写入 {cohorts.FILE_NAME}：{told}")
-    elif save:
-        common.say(f"没有可写入的：{cohorts.FILE_NAME} 没有改动")
+    if save:
+        common.say(cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, chosen))
     if as_json:
         print(json.dumps(_as_json(looked, chosen if save else {}), ensure_ascii=False, indent=2))
 

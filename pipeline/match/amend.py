@@ -155,12 +155,8 @@ def _laid(
     may_replace = source[TARGET].ne("") | (source["submitted_at"] > times.loc[base.index])
     taken = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
     # what still is as in the submission that the amendment names says nothing
-    then = (
-        named.drop_duplicates("submission_id")
-        .set_index("submission_id")[names]
-        .reindex(source[TARGET])
-        .set_axis(base.index)
-    )
+    printed = named.drop_duplicates("submission_id").set_index("submission_id")[names]
+    then = printed.reindex(source[TARGET]).set_axis(base.index)
     taken &= _normalised(base, taken, given, normalise)[0][names].ne(then)
     normal, why = _normalised(base, taken, given, normalise)
     changed = taken & normal[names].ne(base[names])

@@ -11,7 +11,6 @@ from threading import Thread
 
 import ipywidgets as widgets
 
-from pipeline import fields
 from pipeline.cohort import FILE_NAME, load_cohort
 from pipeline.cohort_text import save_columns
 from pipeline.errors import MingceError, RefusedError, UsageError
@@ -177,9 +176,6 @@ def show_columns(office: DeskCohort) -> widgets.Widget:
 def _save_ticked(office: DeskCohort, asked: list[tuple[Proposal, widgets.Checkbox]], output: widgets.Output) -> None:
     answers = answers_of(each for each, box in asked if box.value)
     try:
-        save_columns(office.cohort.folder / FILE_NAME, answers)
+        show_in(output, f"{save_columns(office.cohort.folder / FILE_NAME, answers)}。\n")
     except MingceError as error:
         show_in(output, error_box(error))
-        return
-    told = "；".join(f"{fields.label(name)} = {text}" for given in answers.values() for name, text in given.items())
-    show_in(output, f"已写入：{told}。请按“现在运行”。\n" if told else "没有打勾的，没有改动。\n")

@@ -10,11 +10,13 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy.exc import DatabaseError
+
 from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import InputError, MingceError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import Ledger, known_heads, missing_heads, open_ledger, open_ledger_file
+from pipeline.review.ledger import Head, Ledger, known_heads, missing_heads, open_ledger, open_ledger_file
 from pipeline.review.ledger_database import ledger_url
 from pipeline.whole import sweep
 
@@ -89,6 +91,7 @@ def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why
     if found or not number:
         raise MingceError(found[0] if found else "不是账本")
     lost = missing_heads(cohort, copy)
+    lost += _unseen(cohort, copy, max((head.number for head in lost), default=0))
     explains = [[head.number, head.hash, head.where] for head in lost]
     data = {"path": str(file.resolve()), "kept": kept.name, "until": [number, entry_hash], "explains": explains}
     copy.append(Entry("restore", action="restore", by=by.strip(), why=why.strip(), data=data))
@@ -96,10 +99,21 @@ def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why
     if lost:
         more = f" 及以前的 {lost[-1].number - number} 条" if lost[-1].number > number else ""
         lines.append(f"副本里没有的：{lost[-1]}{more}，请照页面、邮件和各人记录补记")
-    shared = [head for head in known_heads(cohort) if head.number <= number]
-    if shared and set(shared) <= set(lost):
+    shared = {head for head in known_heads(cohort) if head.number <= number}
+    if shared and shared <= set(lost):
         lines.append(f"请核对：这一届记下过的，副本里一条也没有；若拿错了别的一届的，请用 --restore 换回 {kept.name}")
     return lines
+
+
+def _unseen(cohort: Cohort, copy: Ledger, named: int) -> list[Head]:
+    """Return the head of the ledger that is put aside, if it is after `named` and the copy lacks it."""
+    with suppress(MingceError, DatabaseError):  # a damaged one tells nothing
+        if Path(str(ledger_url(cohort.ledger.url, cohort.folder).database)).is_file():
+            with open_ledger(cohort) as ledger:
+                number, entry_hash = ledger.head()
+            if number > named and copy.hashes([number]).get(number) != entry_hash:
+                return [Head("", number, entry_hash, "换下的账本")]
+    return []
 
 
 def _keep_old(place: Path, kept: Path) -> None:

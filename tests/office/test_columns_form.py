@@ -30,7 +30,7 @@ def test_a_ticked_question_is_written_and_another_is_not(tmp_path: Path):
     for text, box in wanted.items():
         box.value = text == college
     save.click()
-    assert "已写入：院系 = 院系部" in output.outputs[0]["text"]
+    assert '：院系 = "院系部"' in output.outputs[0]["text"]
     written = tomllib.loads((cohort / "cohort.toml").read_text(encoding="utf-8"))
     assert written["submissions"]["columns"] == {"college": "院系部"}
 

@@ -168,8 +168,18 @@ def test_a_copy_of_another_cohorts_ledger_is_told(cohort, tmp_path):
     lines = restore(cohort, file_of(other), NOW, "王老师", "拿错了")
     assert "第 2 条（见运行 20161101-090000-abcd），请" in lines[1] and "别的一届" in lines[2]
     kept = cohort.folder / "ledger-20161102-090000.sqlite"
-    assert len(restore(cohort, kept, NOW + timedelta(hours=1), "王老师", "换回")) == 1
+    lines = restore(cohort, kept, NOW + timedelta(hours=1), "王老师", "换回")
+    assert "第 4 条（见换下的账本） 及以前的 2 条" in lines[1] and len(lines) == 2
     check(cohort)
+
+
+def test_a_decision_that_no_run_has_seen_is_named_as_lost_too(cohort):
+    decide(cohort)
+    copy, _ = backup_ledger(cohort, cohort.folder / "copies", NOW)
+    decide(cohort, 2)
+    assert "第 4 条（见换下的账本） 及以前的 3 条" in restore(cohort, copy, NOW, "王老师", "试")[1]
+    file_of(cohort).write_bytes(b"no database")
+    assert len(restore(cohort, copy, NOW + timedelta(hours=1), "王老师", "坏了")) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", "spoilt"])
