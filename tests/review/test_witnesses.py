@@ -114,7 +114,7 @@ def test_on_such_a_ledger_nothing_is_signed_accepted_or_handed_in(cohort, words,
     delete(cohort)
     monkeypatch.setattr(common, "open_desk", lambda cohort: (SimpleNamespace(run_id="x"), NOW.date()))
     monkeypatch.setattr(sign_commands, "_colleges", lambda *_: [])
-    monkeypatch.setattr("pipeline.tables.read_table", lambda *_: None)
+    monkeypatch.setattr(sign_commands, "tables", SimpleNamespace(read_table=lambda *_: None))
     monkeypatch.setattr("pipeline.tabulate.tabulate_stage.standing_of", lambda *_: {})
     assert run(*words[:2], cohort.folder, *words[2:]) == 6
     assert "backup --restore" in capsys.readouterr().err
