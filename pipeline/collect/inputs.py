@@ -101,7 +101,7 @@ def read_content(path: Path, folder: Path) -> Content:
     """
     name = name_of(path, folder)
     stands = Path(os.path.normpath(path))
-    if stands.is_relative_to(folder) and not path.resolve().is_relative_to(folder.resolve()):
+    if stands.is_relative_to(folder) and not Path(os.path.realpath(path)).is_relative_to(folder.resolve()):
         remedy = "请把文件本身放进来，或在 cohort.toml 中写它真正的位置"
         raise InputError("是一个指向届别文件夹之外的链接，没有读取", where=name, remedy=remedy)
     try:

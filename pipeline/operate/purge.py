@@ -7,6 +7,7 @@ papers. The newest complete runs stay. The ledger records a deletion first, and 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -213,7 +214,7 @@ def _sources(cohort: Cohort) -> tuple[list[Path], list[str]]:
                 files += files_of(one, cohort.folder)[0]
     files += [cohort.path(cohort.people.colleges), cohort.path(cohort.people.counselors)]
     files += [cohort.photos_folder] if cohort.photos_folder else []
-    mine = [path for path in files if path.resolve().is_relative_to(cohort.folder)]
+    mine = [path for path in files if Path(os.path.realpath(path)).is_relative_to(cohort.folder)]
     others = [str(path) for path in files if path not in mine and path.exists()]
     old = [path for path in cohort.folder.glob("ledger-????????-??????.sqlite*") if path.is_file()]
     return [*mine, *old, cohort.folder / "desk"], [*elsewhere, *others]
@@ -240,6 +241,6 @@ def _unknown(cohort: Cohort) -> list[str]:
         for path in _within(cohort.folder)
         if path.name not in _KEPT_IN_COHORT
         and not path.name.startswith("ledger.sqlite")
-        and path.resolve() not in ours
+        and Path(os.path.realpath(path)) not in ours
         and not (path.is_dir() and not any(path.iterdir()))
     ]

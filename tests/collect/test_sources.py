@@ -265,11 +265,13 @@ def test_pipes_and_devices_are_refused_at_once(make_cohort, tmp_path):
     write(cohort.folder / "submissions", "b.csv", *PEOPLE)
     os.mkfifo(cohort.folder / "submissions" / "pipe.csv")
     (cohort.folder / "submissions" / "zero.csv").symlink_to("/dev/zero")
+    (cohort.folder / "submissions" / "round.csv").symlink_to("round.csv")
     found = collect_submissions(cohort, tmp_path / "inputs")
     errors = {note.file: note.message for note in found.notes if note.level == "error"}
-    assert set(errors) == {"submissions/pipe.csv", "submissions/zero.csv"}
+    assert set(errors) == {f"submissions/{name}.csv" for name in ("pipe", "zero", "round")}
     assert "不是普通文件" in errors["submissions/pipe.csv"]
     assert "链接" in errors["submissions/zero.csv"]
+    assert "打不开" in errors["submissions/round.csv"]
     assert len(found.rows) == len(PEOPLE)
 
 
