@@ -72,11 +72,16 @@ def spreadsheet_key(name: str) -> str:
 
 
 def files_of(source: str, folder: Path) -> tuple[list[Path], list[Note]]:
-    """Return the sorted files that the glob `source` names, and notes on others; `InputError` if no file is left."""
+    """Return the sorted files that the glob `source` names, and notes on others; `InputError` if no file is left.
+
+    Of links to one file the first path counts: a link to a folder above would show all files again, forty levels deep.
+    """
     pattern = str(Path(source).expanduser())
     named = folder / pattern
     matched = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207  # absolute patterns too
     found = [named] if named.exists() else [folder / path for path in matched]
+    first = {os.path.realpath(path): path for path in reversed(found)}
+    found = [path for path in found if first[os.path.realpath(path)] == path]
     if named.is_dir():
         raise InputError("这里需要文件，却是一个文件夹", where=source, remedy=f"请写成 {source.rstrip('/')}/*")
     notes = [

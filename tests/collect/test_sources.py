@@ -15,6 +15,7 @@ import pytest
 from openpyxl import Workbook
 
 from pipeline.cohort_sections import Source
+from pipeline.collect.inputs import files_of
 from pipeline.collect.school_tables import read_people, read_registry
 from pipeline.collect.source_columns import fields_read
 from pipeline.collect.submissions import collect_unit, submission_units
@@ -257,6 +258,14 @@ def test_a_moment_with_its_zone_is_the_offices(make_cohort):
     pq.write_table(pa.table({**given, "学号": ["3"], "提交时间": last}), cohort.folder / "submissions" / "c.parquet")
     found = collect_submissions(cohort, None).rows["submitted_at"].tolist()
     assert found == ["2016-10-31 23:30", "2016-10-31 23:30", "9999-12-31 23:00"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_links_to_one_file_are_read_once(tmp_path):
+    write(tmp_path, "b.csv", *PEOPLE)
+    (tmp_path / "c.csv").symlink_to("b.csv")
+    (tmp_path / "up").symlink_to(".", target_is_directory=True)
+    assert files_of("**/*.csv", tmp_path)[0] == [tmp_path / "b.csv"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
