@@ -72,9 +72,9 @@ def test_a_reader_that_has_gone_is_no_error(words, stream):
     read, write = os.pipe()
     os.close(read)
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: write}
+    out, err = (write if stream == name else subprocess.PIPE for name in ("stdout", "stderr"))
     code = SAYS.format(f"{words}, file=sys.{stream}")
-    done = subprocess.run([sys.executable, "-c", code], env=env, check=False, **streams)
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=False, stdout=out, stderr=err)
     os.close(write)
     assert (done.returncode, done.stdout or b"", done.stderr or b"") == (0, b"", b"")
 
