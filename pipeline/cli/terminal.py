@@ -62,7 +62,8 @@ class PlainStream:
 def system_failure(error: Exception) -> MingceError | None:
     """Return an error of disk, permissions or memory in Chinese, else None. It names a file and its folder only."""
     causes = [each for each in (error.__cause__, error.__context__) if _errno_of(each) in _FULL]
-    for each in (*causes, error):  # XlsxWriter wraps a full disk in its own error
+    wrapped = [each for each in error.args if isinstance(each, OSError)]  # XlsxWriter's own error carries the system's
+    for each in (*wrapped, *causes, error):
         code, where = _errno_of(each), str(getattr(each, "filename", None) or "")
         for kind in _WORDS["failures"]:
             if code in kind["codes"] and (where or not kind.get("named")):

@@ -149,20 +149,21 @@ def test_what_the_system_refuses_is_told_in_words(
     assert said in capsys.readouterr().err
 
 
-def test_a_full_disk_under_a_workbook_is_told_in_words(cohort: Cohort, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize(("refused", "said"), [(errno.ENOSPC, "磁盘写满"), (errno.EACCES, "没有读写权限")])
+def test_what_is_refused_under_a_workbook_is_told_in_words(refused: int, said: str):
     from xlsxwriter.exceptions import FileCreateError
 
     from pipeline.cli.terminal import system_failure
 
     try:
         try:
-            raise OSError(errno.ENOSPC, "x")
-        except OSError as full:
-            raise FileCreateError(full)  # noqa: B904  # as XlsxWriter does
+            raise OSError(refused, "x")
+        except OSError as error:
+            raise FileCreateError(error)  # noqa: B904  # as XlsxWriter does
     except FileCreateError as error:
         told = system_failure(error)
     assert told is not None
-    assert "磁盘写满" in str(told)
+    assert said in str(told)
 
 
 def test_a_backup_put_back_half_way_is_told_and_put_back_again(cohort: Cohort, tmp_path: Path):
