@@ -35,7 +35,7 @@ from pipeline.review.ledger import head_of
 from pipeline.review.review_snapshot import people_of
 from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
-from pipeline.run_folder import RunFolder, RunOptions, latest_run, newest_counting, previous_run, runs_with_roster
+from pipeline.run_folder import RunFolder, RunOptions, counting_runs, latest_run, previous_run, runs_with_roster
 from pipeline.scale import parts
 from pipeline.scale.layout import Judging, Part, RunSettings
 from pipeline.scale.plan import RunData, open_run_data
@@ -130,8 +130,11 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
             judges.join()
         judged = run.each_part(match_and_check)
         run.folder.write_validations(added_results([part.results for part in judged]))
-        before = newest_counting(cohort.reports_folder)
-        found = [one["number"] for one in before[1].get("shared_faults", [])] if before else []
+        found = list[str]()
+        for _, earlier in counting_runs((cohort.reports_folder / "runs").glob("[!.]*")):
+            found += [one["number"] for one in earlier.get("shared_faults", [])]
+            if not earlier.get("partial"):  # a run without a source cannot tell that its faults are gone
+                break
         signs, places = [part.signs for part in judged], [part.places for part in judged]
         shared = shared_faults_of(signs, places, found, settled_faults(run.entries))
         run.each_part(parts.lay_shared, shared)

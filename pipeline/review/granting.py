@@ -203,7 +203,11 @@ def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) 
     mine = findings["shared_fault"].isin([fault["number"] for fault in faults]) & (findings["field"] == name)
     pairs = findings.loc[mine, ["given", "expected"]].drop_duplicates()
     pairs = pairs[(pairs["given"] != "") & (pairs["expected"] != "")]
-    if pairs.empty or pairs["given"].duplicated().any():
+    if pairs.empty:
+        why = "已经交回学生更正" if faults[0]["settled"] else f"学籍库里没有{field.label}可以对照，不知道是哪一项"
+        table = f"{cohort.rules.folder}/{ALIASES}（表头 {','.join(ALIAS_COLUMNS)}）"
+        raise RefusedError(why, remedy=f"作别名的，请自己写进 {table}，再运行")
+    if pairs["given"].duplicated().any():
         raise RefusedError("同一写法对应学籍中的几个值，不能作别名", remedy="请核对来源，或用 --as students 交回学生")
     path = cohort.path(cohort.rules.folder) / ALIASES
     known = read_aliases(path.parent)

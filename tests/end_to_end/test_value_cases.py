@@ -133,12 +133,27 @@ def test_one_school_needs_no_column_of_schools_and_a_shared_fault_is_told_once_a
     rows.assign(**{"培养方式": modes}).to_csv(half / "submissions" / "s.csv", index=False, encoding="utf-8-sig")
     assert run("check", half, "--as-of", AS_OF) == 0
     assert set(table(max((half / "reports").glob("*/runs/*")), "shared_faults")["number"]) == set(faults["number"])
+    source, kept = half / "submissions" / "s.csv", (half / "submissions" / "s.csv").read_bytes()
+    rows.iloc[:1].to_csv(half / "submissions" / "t.csv", index=False, encoding="utf-8-sig")
+    for content, code in ((bytes(range(256)) * 9, 4), (kept, 0)):  # a source that could not be read is no mended one
+        source.write_bytes(content)
+        assert run("check", half, "--as-of", AS_OF) == code
+    assert set(table(max((half / "reports").glob("*/runs/*")), "shared_faults")["number"]) == set(faults["number"])
     for how, status in (("alias", "awaiting"), ("students", "correct")):
         settled = shutil.copytree(cohort, tmp_path / how)
         assert run("columns", settled, "--settle", number, "--as", how, "--by", "王老师") == 0
         assert run("run", settled, "--as-of", AS_OF, "--no-notebooks") == 0
         folder = max((settled / "reports").glob("*/runs/*"))
         assert (table(folder, "roster")["status"] == status).sum() == len(rows)
+    capsys.readouterr()
+    assert run("columns", settled, "--settle", number, "--as", "alias", "--by", "王老师") == 6
+    assert "已经交回学生更正" in capsys.readouterr().err
+    unknown = rows.assign(**{"政治面貌": "团员同志"})  # a field that no registry has: nobody knows what is meant
+    unknown.to_csv(path, index=False, encoding="utf-8-sig")
+    assert run("check", cohort, "--as-of", AS_OF) == 0
+    number = table(max((cohort / "reports").glob("*/runs/*")), "shared_faults")["number"].iloc[0]
+    assert run("columns", cohort, "--settle", number, "--as", "alias", "--by", "王老师") == 6
+    assert "没有政治面貌可以对照" in capsys.readouterr().err
 
 
 def test_settling_says_what_it_needs(shared, tmp_path, capsys):
