@@ -211,5 +211,4 @@ def _resting(given: str, change: Callable[[str], str]) -> str:
 
 def _in_style(mark: str, model: str) -> str:
     cased = mark.lower() if model.islower() else mark
-    wide = ord(model) > 0xFF00
-    return chr(ord(cased) + 0xFEE0) if wide else cased
+    return chr(ord(cased) + 0xFEE0) if ord(model) > 0xFF00 else cased

@@ -86,8 +86,7 @@ def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
     for number, (path, picture, group) in enumerate(zip(files, pictures, groups, strict=True)):
         person, first = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))
         wrong = _wrong(picture) or ("near_twin" if first != picture.sha256 else "")
-        content = invented_picture(person, 0, wrong, path.suffix.lower())
-        (out / names.name(path.name)).write_bytes(content)
+        (out / names.name(path.name)).write_bytes(invented_picture(person, 0, wrong, path.suffix.lower()))
 
 
 def _wrong(picture: PhotoFile) -> str:

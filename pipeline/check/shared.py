@@ -116,8 +116,7 @@ def shared_faults_of(
         return empty("shared_faults").assign(kind="", word="")
     table = pd.concat(found, ignore_index=True)
     advice = [advice_of[kind].replace("{word}", word) for kind, word in zip(table["kind"], table["word"], strict=True)]
-    how = [settled.get(number, "") for number in table["number"]]
-    table = table.assign(advice=advice, settled=how)
+    table = table.assign(advice=advice, settled=[settled.get(number, "") for number in table["number"]])
     return pd.concat([conform(table, "shared_faults"), table[["kind", "word"]]], axis=1)
 
 

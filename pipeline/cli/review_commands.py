@@ -150,7 +150,8 @@ def add_exception(
             made = granting.explain_difference(tables, ledger, common.college_named(college, opened), major, actor)
         else:
             made = granting.add_exception(tables, ledger, student, rule, actor, proof, last)
-    print(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else "这个例外已有，未重复记入")
+    known = "这个例外已有，未重复记入；要改到期日或证明，请先撤销它（mingce except revoke）"
+    print(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else known)
 
 
 @granted.command("list")

@@ -58,8 +58,7 @@ def _read_file(content: Content) -> pa.Table:
     values = max(values, metadata.num_rows)
     if values > max(_VALUES, size * _VALUES_A_BYTE):
         raise InputError(f"有 {values} 格，文件却只有 {size} 字节，未读取", where=content.name, remedy=_REMEDY)
-    schema = pq.read_schema(source)
-    words = [field.name for field in schema if any(test(field.type) for test in _WORDS)]
+    words = [field.name for field in pq.read_schema(source) if any(test(field.type) for test in _WORDS)]
     table = pq.ParquetFile(source, read_dictionary=words).read()
     inflated = sum(
         pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0

@@ -172,8 +172,7 @@ def _apart(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
 
 
 def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
-    turn = rows.groupby(["school", "student_number"]).cumcount()
-    return rows.assign(turn=turn).set_index(_KEY)
+    return rows.assign(turn=rows.groupby(["school", "student_number"]).cumcount()).set_index(_KEY)
 
 
 def _whole(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:

@@ -126,8 +126,7 @@ def _values(people: pd.DataFrame, column: HandinColumn) -> pd.Series:
         return region_codes(*(people[f"{column.region}_{level}"] for level in ("province", "city", "county")))
     values = people[column.source or column.field]
     if column.month:
-        digits = values.str.replace("-", "", regex=False)
-        return digits.str.slice(0, len(column.month))
+        return values.str.replace("-", "", regex=False).str.slice(0, len(column.month))
     return values
 
 

@@ -95,8 +95,7 @@ def send_due(
         try:
             with ExitStack() as stack:
                 if cohort.mail and server is None:
-                    password = password_of(cohort.mail)
-                    server = stack.enter_context(closing(SmtpServer(cohort.mail, password)))
+                    server = stack.enter_context(closing(SmtpServer(cohort.mail, password_of(cohort.mail))))
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
                 _post(cohort, options, outbox, server, folder, clock, told, results).send_all(due)
         finally:
@@ -198,8 +197,7 @@ def keep_reported(source: MailSource, ledger: Ledger, results: Iterable[Result])
 def _registrar_message(
     cohort: Cohort, source: MailSource, school: School, recipient: Recipient, rows: list[Erratum]
 ) -> Message:
-    people = len({row.student_number for row in rows})
-    headline = f"{len(rows)} 处待更正，{people} 人"
+    headline = f"{len(rows)} 处待更正，{len({row.student_number for row in rows})} 人"
     values: dict[str, object] = {
         "title": ERRATA,
         "about": [school.name, cohort.name],

@@ -81,8 +81,7 @@ def known_keys(keys: Keys, wanted: Keys) -> Bools:
 def repeated(keys: Keys, where: Bools) -> Bools:
     """Return which of the rows `where` share their key with another of them, except 0."""
     given = np.sort(keys[where & (keys != 0)])
-    twice = given[1:][given[1:] == given[:-1]]
-    return known_keys(keys, twice) & where
+    return known_keys(keys, given[1:][given[1:] == given[:-1]]) & where
 
 
 ID, STUDENT, EXAM, HERE, NAME = 1, 2, 4, 8, 16

@@ -150,8 +150,7 @@ def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
     later = others[others["later"]].sort_values("made_at", kind="stable").drop_duplicates("superseded_by", keep="last")
     ids = later.set_index("superseded_by")["submission_id"]
     earlier = others[others["certified"] & ~others["later"]]
-    changed = _changed_contacts(earlier, counted[counted["certified"]])
-    told = {"later_id": ids, "contacts_changed": changed}
+    told = {"later_id": ids, "contacts_changed": _changed_contacts(earlier, counted[counted["certified"]])}
     return {name: counted["submission_id"].map(of).astype("str").fillna("") for name, of in told.items()}
 
 

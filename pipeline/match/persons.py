@@ -90,8 +90,7 @@ def known_people(keys: Frame, pairs: Frame, registered: int) -> Persons:
         person = np.where(rows >= 0, rows, person)
     torn = (named >= 0) & (both >= 0) & (named != both)
     if torn.any():
-        codes = pd.factorize(named[torn] * np.int64(registered) + both[torn])[0]
-        person[torn] = registered + codes
+        person[torn] = registered + pd.factorize(named[torn] * np.int64(registered) + both[torn])[0]
     return Persons(person, (certified >= 0) & ~torn)
 
 

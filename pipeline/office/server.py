@@ -177,8 +177,7 @@ def run_notebook(server: JupyterServer) -> None:
     finally:
         client.stop_channels()
     # JupyterLab renders all outputs only of notebooks that are signed in its own store
-    notary = NotebookNotary(data_dir=str(private / "data"))
-    notary.sign(nbformat.read(path, as_version=4))
+    NotebookNotary(data_dir=str(private / "data")).sign(nbformat.read(path, as_version=4))
 
 
 def wait_for_kernel(client: BlockingKernelClient) -> None:

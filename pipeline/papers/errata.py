@@ -125,8 +125,7 @@ def _found(run: Run, school: str) -> Frame:
     findings = run.rows("findings", school=school)
     findings = findings[~findings["excepted"]]
     asked = findings[(findings["actor"] == "registrar") & findings["severity"].isin(_COUNTED)]
-    status = asked["rule"].isin(_OF_STATUS)
-    asked = asked.assign(field=asked["field"].mask(status, "enrolment_status"))
+    asked = asked.assign(field=asked["field"].mask(asked["rule"].isin(_OF_STATUS), "enrolment_status"))
     faults = run.rows("registry_findings", school=school)
     faults = faults[faults["severity"].isin(_COUNTED)].assign(submission_id="")
     roster = run.rows("roster", school=school, columns=["student_number", "submission_id"])

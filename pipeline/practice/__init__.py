@@ -36,8 +36,7 @@ def copy_practice(folder: Path, today: date) -> None:
     book = folder / "submissions" / "submissions.xlsx"
     content = openpyxl.load_workbook(book)
     for sheet in content.worksheets:
-        header = [cell.value for cell in sheet[1]]
-        column = header.index(fields.label("submitted_at")) + 1
+        column = [cell.value for cell in sheet[1]].index(fields.label("submitted_at")) + 1
         for row in range(2, sheet.max_row + 1):
             moment = datetime.strptime(str(sheet.cell(row, column).value), _TIME) + shift
             sheet.cell(row, column, moment.strftime(_TIME))

@@ -217,11 +217,11 @@ def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: Acti
 def overruled(desk: Desk, row: Student, by: str) -> list[str]:
     """Return a Chinese line if another person has decided on this student since the run was made, else none."""
     other, at = str(row["decided_by"]), str(row["decided_at"])
-    if not other or other == by.strip() or at <= str(desk.tables.summary.get("started_at", "")):
+    if not other or other == by.strip() or (at and at <= str(desk.tables.summary.get("started_at", ""))):
         return []
     made = {"approved": "approve", "stale": "approve", "returned": "return"}.get(str(row["decision_state"]), "reopen")
-    when = at[:16].replace("T", " ")
-    return [f"{student_name(row)}：{other} 已于 {when} 作了“{ACTIONS[made]}”的决定，现以您的为准，请与对方核对"]
+    when = f"于 {at[:16].replace('T', ' ')} " if at else "在同一张表里"
+    return [f"{student_name(row)}：{other} 已{when}作了“{ACTIONS[made]}”的决定，现以您的为准，请与对方核对"]
 
 
 def decision_entry(

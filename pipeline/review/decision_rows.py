@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.cell_text import whole_rows
-from pipeline.collect.collected import Reading
+from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.formats import DocumentError, read_table_file
 from pipeline.collect.header import LOOK_DOWN
 from pipeline.collect.inputs import files_of, is_gsheet, read_content
@@ -54,12 +54,13 @@ def read_decision_rows(cohort: Cohort) -> DecisionRows:
     if is_gsheet(place):
         from pipeline.collect.google.read import read_sheet
 
-        return _decisions(read_sheet(place, cohort, None), place), []
+        return _decisions(read_sheet(place, cohort, None), place, told := list[str]()), told
     read, told = [_table([], 1)], list[str]()
     for path in decision_files(cohort):
         source = os.path.relpath(path, cohort.folder).replace(os.sep, "/")
         try:
-            read.append(_decisions(read_table_file(read_content(path, path.parent)), path.name).assign(source=source))
+            content = read_table_file(read_content(path, path.parent))
+            read.append(_decisions(content, path.name, told).assign(source=source))
         except DocumentError as error:
             told.append(f"{source} {error.what}，没有读取")
     return pd.concat(read, ignore_index=True), told
@@ -83,14 +84,15 @@ def missing_file(cohort: Cohort) -> list[str]:
     return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
 
 
-def _decisions(reading: Reading, where: str) -> pd.DataFrame:
+def _decisions(reading: Reading, where: str, told: list[str]) -> pd.DataFrame:
     """Return `row` (1-based) and `COLUMNS` of the rows with a number or an opinion, below the first one with 学号."""
-    grids = {grid.sheet: grid for grid in reversed(reading.grids)}
-    grid = grids.get(_WORKSHEET) or next(iter(reading.grids), None)
-    if grid is None:
+    grids = sorted(reading.grids, key=lambda each: (each.sheet != _WORKSHEET, not _headed(each)))
+    more = [each.sheet for each in grids[1:] if _headed(each)]
+    told += [f"{where} 的工作表 {sheet} 没有读取：一个文件只读一张审核表，请另存为一个文件" for sheet in more]
+    if not grids:
         why = next((note.message for note in reading.notes if note.level == "error"), "是空表")
         raise InputError(why, where=where, remedy="请写上表头（学号、意见等）；文件请存为 UTF-8 的 CSV 或 xlsx")
-    rows = [[cell.strip() for cell in row] for row in whole_rows(grid)]
+    rows = [[cell.strip() for cell in row] for row in whole_rows(grids[0])]
     if any(_UNREADABLE in cell for row in rows for cell in row):
         why, remedy = f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半", "请重新存为 UTF-8 的 CSV 或 xlsx"
         raise InputError(why, where=where, remedy=remedy)
@@ -101,6 +103,10 @@ def _decisions(reading: Reading, where: str) -> pd.DataFrame:
         raise InputError(f"审核表缺少列 {'、'.join(missing)}", where=where, remedy=f"表头应为：{'、'.join(COLUMNS)}")
     places = [names.index(name) if name in names else sys.maxsize for name in COLUMNS]
     return _table([[row[at] if at < len(row) else "" for at in places] for row in rows[top + 1 :]], top + 2)
+
+
+def _headed(grid: Grid) -> bool:
+    return any({"学号", "意见"} <= {cell.strip() for cell in row} for row in grid.values[:LOOK_DOWN])
 
 
 def _table(cells: list[list[str]], first: int) -> pd.DataFrame:

@@ -185,15 +185,15 @@ def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> st
         listed = "、".join(str(one["number"]) for one in faults if not one["settled"]) or "没有"
         raise UsageError(f"没有编号为 {number} 的整体问题", where="--settle", remedy=f"最近一次运行中的编号：{listed}")
     same = [one for one in faults if cause_of(one) == cause_of(fault)]
-    told = "已交回学生更正" if how == "students" else _add_aliases(cohort, read_table(newest[0], "findings"), same)
-    numbers = {one["number"]: str(one["rule"]) for one in same}
-    with open_ledger(cohort) as ledger:
-        new = Entry("shared_fault", how, actor.by, actor.why)
-        ledger.append(*(replace(new, rule=rule, data={"number": one}) for one, rule in numbers.items()))
+    aliases = {} if how == "students" else _aliases(cohort, read_table(newest[0], "findings"), same)
+    new = Entry("shared_fault", how, actor.by, actor.why)
+    with open_ledger(cohort) as ledger:  # first: it may refuse the name
+        ledger.append(*(replace(new, rule=one["rule"], data={"number": one["number"]}) for one in same))
+    told = _add_aliases(cohort, aliases) if aliases else "已交回学生更正"
     return f"{told}；下一次 mingce run 起生效"
 
 
-def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) -> str:
+def _aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) -> dict[tuple[str, str], str]:
     name = judged_field(faults[0]["rule"])
     field = fields.fields()[name]
     if cohort.rules.folder is None:
@@ -209,10 +209,13 @@ def _add_aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) 
         raise RefusedError(why, remedy=f"作别名的，请自己写进 {table}，再运行")
     if pairs["given"].duplicated().any():
         raise RefusedError("同一写法对应学籍中的几个值，不能作别名", remedy="请核对来源，或用 --as students 交回学生")
-    path = cohort.path(cohort.rules.folder) / ALIASES
-    known = read_aliases(path.parent)
-    known |= {(name, given): meant for given, meant in pairs.itertuples(index=False, name=None)}
-    table = pd.DataFrame(sorted((*key, meant) for key, meant in known.items()), columns=ALIAS_COLUMNS)
+    new = {(name, given): meant for given, meant in pairs.itertuples(index=False, name=None)}
+    return read_aliases(cohort.rules_folder) | new
+
+
+def _add_aliases(cohort: Cohort, aliases: dict[tuple[str, str], str]) -> str:
+    path = cohort.path(str(cohort.rules.folder)) / ALIASES
+    table = pd.DataFrame(sorted((*key, meant) for key, meant in aliases.items()), columns=ALIAS_COLUMNS)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
-    return f"已把 {len(pairs)} 个写法作为别名写入 {cohort.rules.folder}/{ALIASES}"
+    return f"已把这些写法作为别名写入 {cohort.rules.folder}/{ALIASES}"

@@ -204,8 +204,7 @@ def _looked_up(
     connection: Connection, key: sa.Column[Any], value: sa.Column[Any], wanted: Collection[Any]
 ) -> dict[Any, Any]:
     """Return `value` by `key` for the existing rows with these keys."""
-    found = connection.execute(sa.select(key, value).where(key.in_(wanted)))
-    return {row[0]: row[1] for row in found}
+    return {row[0]: row[1] for row in connection.execute(sa.select(key, value).where(key.in_(wanted)))}
 
 
 def _both_tables(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -125,8 +125,7 @@ class Desk:
 
     def submission(self, submission_id: str) -> Mapping[str, Any]:
         """Return the row of one submission."""
-        row = self.tables.submissions.iloc[self._places[submission_id]]
-        return cast("dict[str, Any]", row.to_dict())
+        return cast("dict[str, Any]", self.tables.submissions.iloc[self._places[submission_id]].to_dict())
 
     def extras(self, college: College) -> pd.DataFrame:
         """Return the counting submissions that claim this college and match no registry row (名单外)."""

@@ -139,6 +139,10 @@ def test_one_school_needs_no_column_of_schools_and_a_shared_fault_is_told_once_a
         source.write_bytes(content)
         assert run("check", half, "--as-of", AS_OF) == code
     assert set(table(max((half / "reports").glob("*/runs/*")), "shared_faults")["number"]) == set(faults["number"])
+    with (half / "cohort.toml").open("a", encoding="utf-8") as settings:
+        settings.write('[review]\nreviewers = { nobody_here = "周老师" }\n')
+    assert run("columns", half, "--settle", number, "--by", "王老师") == 6
+    assert not list((half / "rules").iterdir())  # who may not decide writes no alias either
     for how, status in (("alias", "awaiting"), ("students", "correct")):
         settled = shutil.copytree(cohort, tmp_path / how)
         assert run("columns", settled, "--settle", number, "--as", how, "--by", "王老师") == 0

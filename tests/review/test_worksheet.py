@@ -21,7 +21,7 @@ def ledger(tmp_path):
 
 
 def read(path):
-    return decision_rows._decisions(read_table_file(read_content(path, path.parent)), path.name)
+    return decision_rows._decisions(read_table_file(read_content(path, path.parent)), path.name, [])
 
 
 def rows(*given):
@@ -159,6 +159,21 @@ def test_workbook(tmp_path):
     assert found[["row", "学号", "意见"]].values.tolist() == [[3, "1305030101", "通过"]]
 
 
+def test_one_worksheet_decides_and_others_like_it_are_told(tmp_path):
+    import xlsxwriter
+
+    path, told = tmp_path / "decisions.xlsx", []
+    with xlsxwriter.Workbook(str(path)) as book:
+        book.add_worksheet("说明").write(0, 0, "请在周五前交")
+        for name in ("土木", "法学"):
+            sheet = book.add_worksheet(name)
+            for at, row in enumerate([["学号", "意见", "审核人"], [name, "通过", "王"]]):
+                sheet.write_row(at, 0, row)
+    found = decision_rows._decisions(read_table_file(read_content(path, tmp_path)), path.name, told)
+    assert found["学号"].tolist() == ["土木"]
+    assert len(told) == 1 and "法学" in told[0] and "没有读取" in told[0]
+
+
 def test_unreadable_files(tmp_path):
     for name, data in (("a.xlsx", b"no"), ("a.csv", "姓名\n张\n".encode())):
         (tmp_path / name).write_bytes(data)
@@ -213,3 +228,5 @@ def test_the_second_of_two_who_decide_on_one_student_is_told(ledger):
     report = import_decisions(run, ledger, rows("1 退回 李 照片"), "b.xlsx", TODAY)
     assert report[0].outcome == "applied"
     assert any("王 已于" in line and "作了“通过”的决定" in line for line in summary_lines(report))
+    report = import_decisions(run, ledger, rows("1 通过 赵", "1 退回 钱 照片"), "c.xlsx", TODAY)
+    assert "赵 已在同一张表里作了“通过”的决定" in summary_lines(report)[-1]
