@@ -162,7 +162,8 @@ def _prepare(client: SheetsClient, book: Book, rows: int) -> Tab:
 
     def added() -> bool:
         nonlocal state
-        return read_book(client, book.key, formats=True).answers() is not None
+        state = read_book(client, book.key, formats=True)
+        return state.answers() is not None
 
     def complete() -> bool:
         return added() and not structure_requests(_own(state), rows, client.address)
