@@ -134,7 +134,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             raise MingceError("备份文件已存在", where=str(path), remedy="请换一个文件名")
         with reading(self._engine) as connection:
             rows, private = _both_tables(connection)
-        with appearing(path) as draft, Ledger(sa.URL.create("sqlite", database=str(draft))) as copy:
+        with appearing(path) as draft, draft.open("xb"), Ledger(sa.URL.create("sqlite", database=str(draft))) as copy:
             with writing(copy._engine) as connection:
                 _insert(connection, rows, private)
             found = copy.verify()

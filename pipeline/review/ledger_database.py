@@ -78,8 +78,8 @@ def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mount
 
 
 @contextmanager
-def faults_told() -> Generator[None]:
-    """Raise MingceError, in Chinese, for SQLite's errors of disk, rights and locks. Other errors pass."""
+def faults_told(engine: Engine) -> Generator[None]:
+    """Raise MingceError, in Chinese, for SQLite's errors of disk, rights and locks in its file. Other errors pass."""
     try:
         yield
     except DatabaseError as error:
@@ -88,7 +88,7 @@ def faults_told() -> Generator[None]:
         told = next((one for one in faults if name.startswith(tuple(one["names"]))), None)
         if told is None:
             raise
-        raise MingceError(told["what"], where="[ledger] url", remedy=told["remedy"]) from None
+        raise MingceError(told["what"], where=str(engine.url.database), remedy=told["remedy"]) from None
 
 
 def _private_file(path: Path) -> None:
@@ -158,14 +158,14 @@ def _made(engine: Engine) -> str:
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
     """Yield a connection in a transaction that reads."""
-    with faults_told(), engine.connect() as connection, connection.begin():
+    with faults_told(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Generator[Connection]:
     """Yield a connection in a transaction that excludes other writers."""
-    with faults_told(), engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
+    with faults_told(engine), engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(1835625317)"))
         yield connection

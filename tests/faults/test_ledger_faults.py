@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from pipeline.errors import MingceError
@@ -33,7 +33,7 @@ def test_held_by_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with open_in(tmp_path) as ledger:
         holder = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(MingceError, match="占用"):
+        with pytest.raises(MingceError, match=r"ledger\.sqlite：账本正被另一个程序占用"):
             ledger.append(Entry("decision", by="王"))
         assert len(ledger.entries()) == 3  # readers are not held up
         holder.execute("ROLLBACK")
@@ -96,5 +96,6 @@ def test_a_ledger_on_a_share_is_told(tmp_path: Path):
 def test_a_file_system_without_locks_is_told_with_the_remedy(name: str):
     fault = sqlite3.OperationalError("locking protocol")
     fault.sqlite_errorname = name
-    with pytest.raises(MingceError, match=r"不能加锁.*PostgreSQL"), ledger_database.faults_told():
+    engine = create_engine("sqlite:///ledger.sqlite")
+    with pytest.raises(MingceError, match=r"不能加锁.*PostgreSQL"), ledger_database.faults_told(engine):
         raise OperationalError("BEGIN", None, fault)

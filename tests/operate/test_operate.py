@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -118,6 +119,12 @@ def test_backup_is_verified_and_never_overwrites(cohort, tmp_path):
     assert [draft.exists() for draft in drafts] == [False, True]  # the other one is being written by another cohort's
     with pytest.raises(MingceError, match="已存在"):
         backup_ledger(cohort, path, NOW)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody may make a file in Linux's /proc, not even root")
+def test_a_place_that_takes_no_backup_is_no_mistake_in_the_settings(cohort):
+    with pytest.raises(FileNotFoundError, match="/proc/"):
+        backup_ledger(cohort, Path("/proc/copy.sqlite"), NOW)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no such name")
