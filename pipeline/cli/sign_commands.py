@@ -165,8 +165,7 @@ def hand_over(
     model = (template or own) if chosen == "xlsx" else None
     wanted = handin.HandinRequest(described, colleges, chosen, model, draft, folder)
     with ledgers.open_ledger(opened) as ledger:
-        if not draft:
-            ledgers.require_whole(opened, ledger)
+        ledgers.require_whole(opened, ledger)
         entries = ledger.entries(*review_snapshot.KINDS)
     done = handin.hand_in(opened, tables, entries, wanted, today)
     for note in done.notes:

@@ -105,7 +105,10 @@ def test_a_ledger_that_is_not_what_was_seen_is_refused_and_the_newest_head_named
     assert "内容被改动" in told if damage is rewrite else "第 3 条（见运行 20161101-090000-abcd）" in told
 
 
-@pytest.mark.parametrize("words", [("sign", COLLEGE, "--by", "李书记"), ("accept", COLLEGE, "--by", "江"), ("handin",)])
+@pytest.mark.parametrize(
+    "words",
+    [("sign", COLLEGE, "--by", "李书记"), ("accept", COLLEGE, "--by", "江"), ("handin",), ("handin", "--draft")],
+)
 def test_on_such_a_ledger_nothing_is_signed_accepted_or_handed_in(cohort, words, monkeypatch, capsys):
     (cohort.folder / "colleges.csv").write_text(
         f"学校名称,院系,副书记\n{cohort.schools[0].name},{COLLEGE},李书记\n", "utf-8"
