@@ -51,8 +51,9 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
 
 
 def _in_doubt(students: Frame) -> Frame:
-    """Add `matched_row`: the student's own row where it is to be mended before he can submit, else -1."""
-    asked = (students["submission_id"] == "") & (students["outside"] == "") & of_two_people(students)
+    """Add `matched_row`: the row of a student of the class that is to be mended before he can submit, else -1."""
+    shared = of_two_people(students[students["outside"] == ""]).reindex(students.index, fill_value=False)
+    asked = shared & (students["submission_id"] == "")
     return students.assign(matched_row=np.where(asked, np.arange(len(students)), -1))
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -107,6 +108,24 @@ def test_two_people_of_one_number_are_the_registrars_and_neither_is_missing(subm
     assert run("review", "list", cohort, "--status", "registrar") == 0
     told = capsys.readouterr().out
     assert told.count("查明是一人还是两人") == 2 and "尚未提交" not in told
+
+
+def test_a_number_that_somebody_outside_the_class_has_too_leaves_its_student_missing(tmp_path):
+    cohort = faultless(tmp_path / "cohort")
+    path = cohort / "registry" / "10534.csv"
+    registry = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").assign(学籍状态="有学籍")
+    first, second = registry["学号"].iloc[:2]
+    registry.loc[1, "学籍状态"] = "休学"
+    registry.replace({"学号": {second: first}}).to_csv(path, index=False, encoding="utf-8-sig")
+    for path in (cohort / "submissions").iterdir():
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        rows[~rows["学号"].isin([first, second])].to_csv(path, index=False, encoding="utf-8-sig")
+    assert run("check", cohort, "--as-of", AS_OF) == 0
+    folder = max((cohort / "reports").glob("*/runs/*"))
+    own, findings = (
+        each[each["student_number"] == first] for each in map(partial(table, folder), ("roster", "findings"))
+    )
+    assert own["status"].tolist() == ["missing"] and findings["rule"].tolist() == ["cohort.missing"]
 
 
 def test_one_school_needs_no_column_of_schools_and_a_shared_fault_is_told_once_and_settled(shared, tmp_path, capsys):

@@ -9,7 +9,7 @@ from pipeline.check.rules.identity_rules import judged_origin
 from pipeline.knowledge.identifiers import damaged
 from pipeline.knowledge.regions import judge_regions
 from pipeline.match.keys import key_values, person_id
-from pipeline.match.membership import DIFFERS, DOUBTED, of_two_people
+from pipeline.match.membership import DIFFERS, DOUBTED
 from pipeline.tables import Frame
 
 
@@ -86,8 +86,8 @@ def origin_county_known(table: Frame, facts: Facts) -> Mask:
 
 @rule
 def cohort_missing(table: Frame, facts: Facts) -> Mask:
-    """A student of the class without a submission that counts, and with a number of his own (registry students)."""
-    return (table["submission_id"] == "") & (table["outside"] == "") & ~of_two_people(table)
+    """A student of the class without a submission that counts, whose row is not to be mended first (students)."""
+    return (table["submission_id"] == "") & (table["outside"] == "") & (table["matched_row"] < 0)
 
 
 @rule
