@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.cohort_sections import Reports, Scale
@@ -34,7 +35,8 @@ def check(folder: Path, reports: Path, scheduler: str | None = None, command: st
         cohort = cohort.model_copy(update={"scale": Scale(scheduler=scheduler)})
     now = datetime(2016, 11, 1, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
     options = RunOptions(as_of=date(2016, 10, 31), now=now, command=command, reporter=Reporter(quiet=True))
-    return run_cohort(cohort, options).folder
+    with FileLock(f"{folder}.lock"):  # another worker may check the same cohort, which one run holds at a time
+        return run_cohort(cohort, options).folder
 
 
 def many_parts(patch: pytest.MonkeyPatch, rows: int = 60) -> None:
