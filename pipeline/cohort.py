@@ -120,7 +120,7 @@ def safe_name(text: str) -> str:
     return f"_{clean}" if _RESERVED.match(clean) else clean
 
 
-def unmistakable(text: str) -> str:
+def distinct_name(text: str) -> str:
     """Return `safe_name`, with a digest if it changed the text, so that two texts never share a name."""
     safe = safe_name(text)
     return safe if safe == text else f"{safe}-{sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}"

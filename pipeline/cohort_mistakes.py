@@ -31,10 +31,10 @@ def mistake_of(detail: ErrorDetails, text: str) -> str:
     """Return one mistake as a Chinese line with line number, key and remedy."""
     keys = [str(part) for part in detail["loc"]]
     line = line_of(keys, text)
-    return f"{f'第 {line} 行 ' if line else ''}{'.'.join(keys)}：{what_is_wrong(detail)}"
+    return f"{f'第 {line} 行 ' if line else ''}{'.'.join(keys)}：{message_of(detail)}"
 
 
-def what_is_wrong(detail: ErrorDetails) -> str:
+def message_of(detail: ErrorDetails) -> str:
     """Return the Chinese message of one mistake. The package's own validators already use Chinese."""
     kind, context = detail["type"], detail.get("ctx") or {}
     if kind == "advice":

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import fields, resources
+from pipeline.atomic_files import atomic_path
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.errors import UsageError
-from pipeline.whole import appearing
 
 EXAMPLE = ("10000", "某某大学")
 """Code and name of the school in a new cohort's file, until the office writes its own."""
@@ -36,7 +36,7 @@ def toml_lines(values: Mapping[str, object]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Starter:
+class NewCohort:
     """The values of a new cohort's file."""
 
     year: int
@@ -50,29 +50,29 @@ class Starter:
     carried: str = ""
     """Sections taken over from last year, as TOML."""
 
-    def graduating(self, month: str) -> Starter:
+    def graduating(self, month: str) -> NewCohort:
         """Return the values for a class whose undergraduates graduate in `month`."""
         years = int(month[:4]) - self.year
         opens, closes, due = (_years_later(day, years) for day in (self.opens, self.closes, self.college_due))
         return replace(self, year=self.year + years, month=month, opens=opens, closes=closes, college_due=due)
 
 
-def fresh(today: date) -> Starter:
+def new_cohort(today: date) -> NewCohort:
     """Return the values for the class that graduates next summer."""
     year = today.year + (1 if today.month >= 7 else 0)
     code, name = EXAMPLE
     school = School(code=code, name=name, registry=f"registry/{code}.xlsx")
     opens = date(year - 1, 9, 20)
-    return Starter(year, f"{year}-06", opens, date(year - 1, 10, 31), date(year - 1, 11, 20), (school,))
+    return NewCohort(year, f"{year}-06", opens, date(year - 1, 10, 31), date(year - 1, 11, 20), (school,))
 
 
-def following(cohort: Cohort, previous: str) -> Starter:
+def next_cohort(cohort: Cohort, previous: str) -> NewCohort:
     """Return the values for the class after `cohort`. `previous` is the relative path of its folder."""
     window, year = cohort.window, cohort.year + 1
     month = f"{year}-{cohort.cohort.undergraduate_month[5:]}"
     opens, closes, due = (_years_later(day, 1) for day in (window.opens, window.closes, window.college_due))
     pattern, carried = cohort.cohort.student_number, _carried(cohort, previous)
-    return Starter(year, month, opens, closes, due, cohort.schools, previous, pattern, carried)
+    return NewCohort(year, month, opens, closes, due, cohort.schools, previous, pattern, carried)
 
 
 def _carried(cohort: Cohort, previous: str) -> str:
@@ -94,7 +94,7 @@ def _years_later(day: date, years: int) -> date:
     return day.replace(year=day.year + years, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 
-def cohort_text(starter: Starter) -> str:
+def cohort_text(starter: NewCohort) -> str:
     """Return `cohort.toml` from the template `reports/new_cohort.txt`, which explains each setting."""
     own = starter.student_number
     return (
@@ -139,7 +139,7 @@ def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> str:
     if written != wanted:
         raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{told}")
     if told:
-        with appearing(path) as draft:
+        with atomic_path(path) as draft:
             draft.write_text(text, encoding="utf-8")
     return f"已写入 {path.name}：{told}。请再运行" if told else f"没有可写入的：{path.name} 没有改动"
 

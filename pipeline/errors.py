@@ -14,7 +14,7 @@ from pipeline.resources import report_table
 
 _LONGEST = 4_000  # characters of one line of a message
 
-SLIPS: dict[type[Exception], str] = {
+ERROR_HINTS: dict[type[Exception], str] = {
     getattr(builtins, name): told for name, told in report_table("words")["slips"].items()
 }
 """What to do about the slips that people make in cells, the special classes before those that they belong to."""
@@ -26,9 +26,9 @@ def reason_of(error: Exception) -> str:
     return report_table("words")["refusals"].get(errno.errorcode.get(number or 0, ""), type(error).__name__)
 
 
-def slip_of(error: type[BaseException] | str) -> str:
+def hint_for_error(error: type[BaseException] | str) -> str:
     """Return the remedy for an error in a cell, given its class or class name; blank if unknown."""
-    for kind, told in SLIPS.items():
+    for kind, told in ERROR_HINTS.items():
         if kind.__name__ == error if isinstance(error, str) else issubclass(error, kind):
             return told
     return ""
@@ -39,7 +39,7 @@ def one_line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
-def calm_box(head: str, body: list[str]) -> list[str]:
+def error_box_lines(head: str, body: list[str]) -> list[str]:
     """Return the lines of the box that a notebook shows instead of a traceback."""
     return [f"┌─ {head}", *(f"│ {line}" for line in [*body, "改好后，按菜单 运行 → 运行所有单元格。"]), "└─"]
 
@@ -72,7 +72,7 @@ class MingceError(Exception):
         """Return the box that a notebook shows, because a user's mistake needs no traceback."""
         where = self.where and f"在哪里：{one_line(self.where)}"
         remedy = self.remedy and f"怎么办：{one_line(self.remedy)}"
-        return calm_box(f"没有做成：{one_line(self.what)}", [*filter(None, (where, *self.lines, remedy))])
+        return error_box_lines(f"没有做成：{one_line(self.what)}", [*filter(None, (where, *self.lines, remedy))])
 
 
 class UsageError(MingceError):

@@ -68,7 +68,7 @@ class _StandIns(Loader):
         self.made[module.__name__] = module
 
 
-def once_imported(name: str, act: Callable[[], None]) -> None:
+def after_import(name: str, act: Callable[[], None]) -> None:
     """Call `act` now if a module is imported, else right after its import. A later call replaces an earlier one."""
     sys.meta_path[:] = [each for each in sys.meta_path if not (isinstance(each, _Awaited) and each.name == name)]
     if name in sys.modules:

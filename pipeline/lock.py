@@ -13,9 +13,9 @@ from typing import Literal
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from pipeline.atomic_files import lock_folder
 from pipeline.cohort import Cohort
 from pipeline.errors import BusyError, MingceError
-from pipeline.whole import hold_folder
 
 Work = Literal["run", "send", "backup"]
 _NAMES: dict[str, str] = {"run": "运行", "send": "寄送", "backup": "备份"}
@@ -79,7 +79,7 @@ def _acquire(lock: BaseFileLock, cohort: Cohort) -> None:
 def _results_held(cohort: Cohort) -> Generator[None]:
     runs = cohort.reports_folder / "runs"
     runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with hold_folder(runs) as alone:
+    with lock_folder(runs) as alone:
         if not alone:
             raise BusyError(
                 "另一个届别的运行正在写这个结果文件夹",

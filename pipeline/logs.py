@@ -72,7 +72,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=lambda value: type(value).__name__)
 
 
-def hush_libraries() -> None:
+def silence_libraries() -> None:
     """Hide warnings and logs of libraries: they are English and may quote a cell. `-W` and PYTHONWARNINGS win."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from pipeline import summary as summaries
+from pipeline.cache import Fingerprint, fingerprint, reuse_run
 from pipeline.check.rule import Rule
 from pipeline.check.suites import cohort_rules
 from pipeline.cohort import Cohort
 from pipeline.colleges import find_school
 from pipeline.errors import UsageError
 from pipeline.imports import lazily
-from pipeline.kept import Fingerprint, fingerprint, take_run
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
 from pipeline.review.ledger import head_of, open_ledger
@@ -42,7 +42,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
             if cohort.review.decisions and not options.rules:
                 decisions = worksheet.take_scope_decisions(cohort)
             known = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
-            same = take_run(folder, known.whole) if options.whole and not options.render.force else None
+            same = reuse_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
                 with open_ledger(cohort) as ledger:

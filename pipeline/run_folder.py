@@ -14,17 +14,17 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from pipeline.atomic_files import atomic_path, flush_to_disk, remove_drafts, sha256_of
 from pipeline.cohort import Cohort
 from pipeline.progress import Reporter
 from pipeline.tables import Frame, write_table
-from pipeline.whole import appearing, settle_on_disk, sha256_of, sweep
 
 _PARTIAL = ".part"
 _FILES = "files.json"
 _ATTEMPT = "attempt.txt"
 """In the reports folder: the id of a run that has begun and not finished."""
 JOURNAL = "made.jsonl"
-"""In a run: what of it the next one may take over (`pipeline.kept`)."""
+"""In a run: what of it the next one may take over (`pipeline.cache`)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class RunOutcome:
     summary: dict[str, Any]
 
     @property
-    def lacking(self) -> bool:
+    def incomplete(self) -> bool:
         """Whether an input could not be read or a page could not be made."""
         return not self.summary["complete"]
 
@@ -112,14 +112,14 @@ class RunFolder:
 
     def finish(self, *, latest: bool) -> Path:
         """Flush all files to the disk, rename the folder and return it. `latest` updates `latest.txt` too."""
-        sweep(self.path / "tables")  # drafts of lost workers
+        remove_drafts(self.path / "tables")  # drafts of lost workers
         write_atomically(self.path / _FILES, json.dumps(_seal(self.path), ensure_ascii=False) + "\n")
-        settle_on_disk(self.path)
+        flush_to_disk(self.path)
         self.path.rename(self.final)
-        settle_on_disk(self.final.parent)
+        flush_to_disk(self.final.parent)
         if latest:
             write_atomically(self.root / "latest.txt", self.run_id + "\n")
-            settle_on_disk(self.root)
+            flush_to_disk(self.root)
         (self.root / _ATTEMPT).unlink(missing_ok=True)
         return self.final
 
@@ -136,8 +136,8 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
     for folder in (root, root / "runs", root / "inputs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     left = _clear_killed(root)
-    sweep(root)
-    sweep(root / "inputs")
+    remove_drafts(root)
+    remove_drafts(root / "inputs")
     run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", left)
     run.path.mkdir(mode=0o700)
     write_atomically(root / _ATTEMPT, run.run_id + "\n")
@@ -166,7 +166,7 @@ def _after(runs: Path, now: datetime) -> datetime:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write `text` so that a reader sees the old or the new content, never a part."""
-    with appearing(path) as draft, draft.open("w", encoding="utf-8") as file:
+    with atomic_path(path) as draft, draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -177,7 +177,7 @@ def _seal(run: Path) -> dict[str, str]:
     sealed: dict[str, str] = {}
     for path in [*run.rglob("*"), run]:
         path.chmod(0o700 if path.is_dir() else 0o600)
-        settle_on_disk(path)
+        flush_to_disk(path)
         if path.is_file():
             sealed[path.relative_to(run).as_posix()] = sha256_of(path)
     return sealed

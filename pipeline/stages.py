@@ -12,21 +12,21 @@ from typing import Any
 import pandas as pd
 
 from pipeline import summary as summaries
+from pipeline.cache import Fingerprint, open_cache
 from pipeline.check.check_stage import judge_parts
 from pipeline.check.data_docs import added_results, slim_results
 from pipeline.check.rule import Rule, facts_of
 from pipeline.check.shared import counted, shared_faults_of
-from pipeline.check.validate import warm_up
+from pipeline.check.validate import preload
 from pipeline.cohort import Cohort
 from pipeline.collect.school_tables import read_people
 from pipeline.colleges import find_college
-from pipeline.kept import Fingerprint, open_kept
-from pipeline.match.match_stage import match_settled
-from pipeline.match.membership import lay_scope
+from pipeline.match.match_stage import match_resolved
+from pipeline.match.membership import apply_scope
 from pipeline.match.persons import latest_moment
 from pipeline.normalise.normalise_rows import vocabulary
 from pipeline.render.headcount_files import SignedFolder
-from pipeline.render.own import Notebooks
+from pipeline.render.page_notebooks import Notebooks
 from pipeline.render.render_stage import Renderer
 from pipeline.review.decision_rows import DecisionRows
 from pipeline.review.decisions import review, standing_decisions, with_approved
@@ -60,7 +60,7 @@ def run_stages(
     Raises:
         InputError: no submission, or no registry, can be read.
     """
-    kept = open_kept(folder, anew=options.render.force)
+    kept = open_cache(folder, anew=options.render.force)
     signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
     with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed, notebooks) as renderer:
         return _run(cohort, options, rules, folder, renderer, known, decisions)
@@ -82,11 +82,11 @@ def _run(
     latest = latest_moment(options.now, options.as_of)
     settings = RunSettings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
     with open_run_data(settings, folder, renderer.kept) as run:
-        told = run.take_judged(known.judged)
+        told = run.reuse_judged(known.judged)
         if told is None:
             told = _judged(settings, options, rules, run)
             if not told["partial"]:
-                run.keep_judged(known.judged, told)
+                run.store_judged(known.judged, told)
         with stage("review"):
             lines, changed = run.import_decisions(decisions[0])
         with stage("tabulate"):
@@ -116,14 +116,14 @@ def _run(
 def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: RunData) -> dict[str, Any]:
     """Collect, match and check. Return their entries of the summary."""
     stage, cohort = options.reporter.stage, settings.cohort
-    judges = Thread(target=warm_up, name="great-expectations", daemon=True)
+    judges = Thread(target=preload, name="great-expectations", daemon=True)
     if not run.work.parallel:
         judges.start()
     with stage("collect"):
         read = run.collect_and_normalise()
     with stage("match"):
         run.load_ledger()
-        run.settle_across()
+        run.resolve_across()
     with stage("check"):
         run.spool.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
         if not run.work.parallel:
@@ -137,7 +137,7 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
                 break
         signs, places = [part.signs for part in judged], [part.places for part in judged]
         shared = shared_faults_of(signs, places, found, settled_faults(run.entries))
-        run.each_part(parts.lay_shared, shared)
+        run.each_part(parts.apply_shared_faults, shared)
     return {
         **summaries.of_inputs(read),
         **summaries.not_checked([one for part in judged for one in part.not_checked]),
@@ -175,10 +175,10 @@ def match_and_check(spool: Spool, part: Part) -> parts.PartJudged:
     judging = spool.shared(Judging)
     submissions, changes = parts.part_submissions(spool, part)
     registries = parts.part_registry(spool, part, judging.unread)
-    scoped = lay_scope(registries.rows, scope_decisions(spool.read(f"ledger/{part.number}")))
-    matched = match_settled(submissions, replace(registries, rows=scoped))
+    scoped = apply_scope(registries.rows, scope_decisions(spool.read(f"ledger/{part.number}")))
+    matched = match_resolved(submissions, replace(registries, rows=scoped))
     checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
-    parts.keep_judged(spool, part, matched, checked, changes)
+    parts.write_judged(spool, part, matched, checked, changes)
     return parts.PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
 
 
@@ -189,7 +189,7 @@ def review_and_tabulate(spool: Spool, part: Part) -> parts.PartResult:
     reviewed = review(students, judged.submissions, findings, entries, settings.as_of)
     counselors = settings.counselors[settings.counselors["school"].isin(students["school"].unique())]
     tabulated = tabulate(settings.cohort, judged, reviewed, counselors, settings.as_of)
-    tables = parts.keep_settled(spool, part, tabulated, settings)
+    tables = parts.write_reviewed(spool, part, tabulated, settings)
     people = people_of(tables["roster"], tables["registry"], settings.cohort.school_names)
     people = with_approved(people, standing_decisions(entries))
     states = summaries.of_colleges(people, college_states(entries))

@@ -19,7 +19,7 @@ from pipeline.logs import mask, mask_id, mask_phone
 from pipeline.resources import report_table
 from pipeline.review.chain import name_checked
 from pipeline.review.decisions import withdrawn_submission_ids
-from pipeline.review.review_snapshot import Desk, RunTables, lay_desk
+from pipeline.review.review_snapshot import ReviewSnapshot, RunTables, build_snapshot
 from pipeline.review.signatures import college_states
 from pipeline.run_folder import read_summary
 from pipeline.summary import skipped_with_numbers
@@ -38,7 +38,7 @@ _PLAIN = (
 
 
 @dataclass(frozen=True)
-class Found:
+class StudentMatch:
     """The student to explain. `person` is the row of `people`, None if no registry has the student."""
 
     school_code: str
@@ -98,13 +98,13 @@ def _masked(value: object, field: str) -> object:
     return _MOBILE.sub(lambda hit: mask_phone(hit[0]), _NUMBER.sub(lambda hit: mask_id(hit[0][:18]), value))
 
 
-def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> Found:
+def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> StudentMatch:
     people = tables.people
     code, number = tables.numbers.named(text)
     registered = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
     if registered.any():
         row = people.iloc[[tables.numbers.place(text)]]
-        return Found(str(row["school_code"].iloc[0]), str(row["school"].iloc[0]), number, row)
+        return StudentMatch(str(row["school_code"].iloc[0]), str(row["school"].iloc[0]), number, row)
     claims = tables.submissions[tables.submissions["student_number"] == number]
     schools = claims[claims["school"] == tables.schools.get(code)] if code else claims
     names = sorted(schools["school"].unique())
@@ -118,10 +118,10 @@ def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> Found
         listed = "、".join(f"{codes.get(name, name or '未写学校')}/{number}" for name in names)
         raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{listed}")
     own = next((key for key, name in tables.schools.items() if name == names[0]), "")
-    return Found(own, names[0], number, None)
+    return StudentMatch(own, names[0], number, None)
 
 
-def _submissions_of(found: Found, tables: RunTables, certifications: Frame, mine: Frame) -> list[str]:
+def _submissions_of(found: StudentMatch, tables: RunTables, certifications: Frame, mine: Frame) -> list[str]:
     """Return the ids of submissions that match, were replaced for, or claim this student, oldest first."""
     given = tables.submissions
     elsewhere = given["school"].isin(list(tables.schools.values())) & (given["school"] != found.school)
@@ -141,13 +141,13 @@ def _submissions_of(found: Found, tables: RunTables, certifications: Frame, mine
     return list(rows["submission_id"])
 
 
-def _narrow_desk(tables: RunTables, entries: Frame, found: Found, ids: list[str], today: date) -> Desk:
+def _narrow_desk(tables: RunTables, entries: Frame, found: StudentMatch, ids: list[str], today: date) -> ReviewSnapshot:
     """Return the review desk of this student only, by the rules of the full desk."""
     people = tables.people.iloc[0:0] if found.person is None else found.person
     findings = tables.findings
     near = findings["submission_id"].isin(ids) | (findings["student_number"] == found.number)
     submissions = tables.submissions[tables.submissions["submission_id"].isin(ids)]
-    return lay_desk(RunTables(tables.run_id, people, submissions, findings[near], tables.schools), entries, today)
+    return build_snapshot(RunTables(tables.run_id, people, submissions, findings[near], tables.schools), entries, today)
 
 
 _PERSON = (
@@ -159,14 +159,14 @@ _VERDICT = ("identity", "cause", "record", "matched_school", "matched_student_nu
 _FINDING = ("field", "rule", "severity", "actor", "message", "given", "expected", "excepted")
 
 
-def _student(found: Found, desk: Desk) -> Facts:
+def _student(found: StudentMatch, desk: ReviewSnapshot) -> Facts:
     if found.person is None:
         named = {"school_code": found.school_code, "school": found.school, "student_number": found.number}
         return {**named, "status": ""}
     return _records(desk.people, [name for name in _PERSON if name in desk.people.columns])[0]
 
 
-def _registry_row(found: Found, run: Path) -> Facts:
+def _registry_row(found: StudentMatch, run: Path) -> Facts:
     if found.person is None:
         return {}
     registry = read_table(run, "registry")
@@ -175,7 +175,7 @@ def _registry_row(found: Found, run: Path) -> Facts:
     return rows[0] if rows else {}
 
 
-def _submissions(desk: Desk, run: Path, certifications: Frame, entries: Frame, ids: list[str]) -> list[Facts]:
+def _submissions(desk: ReviewSnapshot, run: Path, certifications: Frame, entries: Frame, ids: list[str]) -> list[Facts]:
     standing = set(desk.people["submission_id"])
     withdrawn = withdrawn_submission_ids(entries)
     changes = read_table(run, "changes")
@@ -220,7 +220,7 @@ def _said(row: dict[Any, Any]) -> Facts:
     return told | {name: values[name] for name in ("opinion", "refused") if values.get(name)}
 
 
-def _college(found: Found, entries: Frame) -> Facts:
+def _college(found: StudentMatch, entries: Frame) -> Facts:
     if found.person is None:
         return {}
     college = str(found.person.iloc[0]["college"])
@@ -231,7 +231,7 @@ def _college(found: Found, entries: Frame) -> Facts:
     return {"college": college, **told}
 
 
-def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
+def _deliveries(found: StudentMatch, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
     """Return the mails about this student, to the class's counselor, the college and the student."""
     sent = entries[entries["kind"] == "delivery"]
     if sent.empty:
@@ -251,7 +251,7 @@ def _deliveries(found: Found, run: Path, entries: Frame, tables: RunTables) -> l
     return told
 
 
-def _people_keys(found: Found, run: Path, tables: RunTables) -> dict[str, str]:
+def _people_keys(found: StudentMatch, run: Path, tables: RunTables) -> dict[str, str]:
     """Return the names of staff who receive mail about this student, by their keys in the ledger."""
     if found.person is None:
         return {}
@@ -270,13 +270,13 @@ def _records(frame: Frame, names: Sequence[str], submission_id: str = "") -> lis
     return cast("list[Facts]", rows[list(names)].to_dict("records"))
 
 
-def what_was_done(kind: str, action: str) -> str:
+def action_in_words(kind: str, action: str) -> str:
     """Return a ledger entry in Chinese, such as 审核通过, 取消审核, 例外撤销."""
     named, act = kind_name(kind), _WORDS["ledger_actions"].get(action, "")
     return act if named in act or kind == "scope" else f"{named}{act}"
 
 
-def by_whom(entry: Facts) -> str:
+def author_of(entry: Facts) -> str:
     """Return a ledger entry's author, with a note if the name is unchecked."""
     return str(entry["by"]) + ("（手工填写，未核对）" if entry["by"] and not entry["name_checked"] else "")
 

@@ -241,7 +241,10 @@ def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
 def with_answers(summary: Mapping[str, Any], entries: Frame) -> dict[str, Any]:
     """Return the summary with the ledger's answers in `other_years` (`answered`)."""
     year = int(summary.get("cohort", {}).get("year", 0))
-    return {**summary, "other_years": scope_decisions.lay_answers(summary.get("other_years", {}), year, entries)}
+    return {
+        **summary,
+        "other_years": scope_decisions.answered_years(summary.get("other_years", {}), year, entries),
+    }
 
 
 def year_questions(summary: Mapping[str, Any], school: str = "") -> list[str]:

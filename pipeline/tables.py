@@ -37,7 +37,7 @@ ROW_GROUPS = "mingce.schools"
 """The Parquet file's own metadata that say, as JSON, in which row groups the rows of a school's students are."""
 
 
-def given_of(text: str) -> dict[str, str]:
+def values_as_given(text: str) -> dict[str, str]:
     """Return a registry row's original values by field, from its cell `AS_GIVEN`."""
     parts = text.split("\x1f")  # no line ends there, as at U+001E
     return dict(zip(parts[::2], parts[1::2], strict=False))

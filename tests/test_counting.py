@@ -102,7 +102,7 @@ def test_what_cannot_be_read_keeps_its_colleges_alone_from_going_on_until_it_is_
     registry = cohort / "registry" / f"{SECOND}.csv"
     registry.rename(cohort / "elsewhere.csv")
     outcome = run(cohort, 12)
-    assert (outcome.summary["partial"], outcome.summary["blemished"], outcome.lacking) == (True, False, True)
+    assert (outcome.summary["partial"], outcome.summary["blemished"], outcome.incomplete) == (True, False, True)
     assert latest(cohort) == outcome.folder.name != whole.folder.name
     assert [one["code"] for one in outcome.summary["unread"]["registries"]] == [SECOND]
     assert "学籍库" in refused(["sign", f"{SECOND}/{second}", str(cohort), "--by", "某"], capsys)
@@ -143,7 +143,7 @@ def test_a_page_that_cannot_be_made_is_made_by_the_next_run(fresh: Path, monkeyp
     with monkeypatch.context() as changed:
         changed.setitem(headcount_files.FILES, "headcount.pdf", failing)
         outcome = run(fresh)
-    assert (outcome.summary["blemished"], outcome.summary["partial"], outcome.lacking) == (True, False, True)
+    assert (outcome.summary["blemished"], outcome.summary["partial"], outcome.incomplete) == (True, False, True)
     assert latest(fresh) == outcome.folder.name
     again = run(fresh, 10)
     assert again.summary["complete"]

@@ -11,7 +11,7 @@ from pipeline.deliver.recipients import Recipient
 from pipeline.errors import UsageError
 from pipeline.review.chain import Entry
 from pipeline.review.review_snapshot import RunTables, load_tables
-from pipeline.student_facts import masked_facts, student_facts_of, what_was_done
+from pipeline.student_facts import action_in_words, masked_facts, student_facts_of
 from pipeline.tables import CHANGES, COLUMNS, conform, empty, write_table
 from tests.review.small import SCHOOLS, TODAY, open_in
 
@@ -171,4 +171,4 @@ def test_an_unknown_number_is_a_wrong_word(known, run, ledger):
 
 def test_what_was_done_says_nothing_twice():
     done = [("decision", "approve"), ("decision", "reopen"), ("exception", "revoke"), ("withdrawal", "withdraw")]
-    assert [what_was_done(*one) for one in done] == ["审核通过", "取消审核", "例外撤销", "撤销登记"]
+    assert [action_in_words(*one) for one in done] == ["审核通过", "取消审核", "例外撤销", "撤销登记"]

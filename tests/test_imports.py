@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from pipeline.imports import lazily, once_imported
+from pipeline.imports import after_import, lazily
 
 SMALL = "colorsys"
 
@@ -54,10 +54,10 @@ def test_modules_of_a_package_are_imported_when_an_attribute_is_used_and_others_
 def test_an_act_waits_for_the_import_the_last_one_counts_and_afterwards_it_is_done_at_once():
     sys.modules.pop(SMALL, None)
     done: list[str] = []
-    once_imported(SMALL, lambda: done.append("an earlier one"))
-    once_imported(SMALL, lambda: done.append(f"after {'rgb_to_hsv' in vars(sys.modules[SMALL])}"))
+    after_import(SMALL, lambda: done.append("an earlier one"))
+    after_import(SMALL, lambda: done.append(f"after {'rgb_to_hsv' in vars(sys.modules[SMALL])}"))
     assert not done
     importlib.import_module(SMALL)
     assert done == ["after True"]
-    once_imported(SMALL, lambda: done.append("at once"))
+    after_import(SMALL, lambda: done.append("at once"))
     assert done[1:] == ["at once"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cache import Fingerprint, code_digest, fingerprint
 from pipeline.cohort import load_cohort
-from pipeline.kept import Fingerprint, code_digest, fingerprint
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from tests.cohorts import settings

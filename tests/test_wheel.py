@@ -72,7 +72,7 @@ def test_the_demo_runs_from_the_wheel_outside_the_checkout(mingce: Path, tmp_pat
     where = "from pipeline import resources; print(resources.resource_root())"
     root = _quiet(mingce.with_name("python"), "-c", where, cwd=tmp_path, env=clean).stdout.strip()
     assert root.endswith("site-packages/pipeline/_resources")
-    digest = "from pipeline.kept import code_digest; print(code_digest())"
+    digest = "from pipeline.cache import code_digest; print(code_digest())"
     assert len(_quiet(mingce.with_name("python"), "-c", digest, cwd=tmp_path, env=clean).stdout.strip()) >= 32
     done = _quiet(mingce, "demo", cwd=tmp_path, env=clean)
     page = tmp_path / done.stdout.strip().splitlines()[-1]

@@ -22,7 +22,7 @@ from pipeline.anonymise.disguise import Disguise
 from pipeline.anonymise.pictures import PictureNames, draw_pictures
 from pipeline.cohort import Cohort
 from pipeline.cohort_text import toml_lines
-from pipeline.collect.collected import Collected, together
+from pipeline.collect.collected import Collected, combined
 from pipeline.collect.inputs import is_gsheet
 from pipeline.collect.school_tables import COLLEGES, COUNSELORS, read_people, read_registry
 from pipeline.collect.skipping import with_people
@@ -79,7 +79,7 @@ def anonymise_cohort(cohort: Cohort, out: Path) -> None:
 
 def _read(cohort: Cohort) -> Sources:
     colleges, counselors = read_people(cohort)
-    submissions = together([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
+    submissions = combined([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
     refuse_nothing(submissions.columns, submissions.notes)
     submissions = with_people(submissions, (submissions.rows["why"] == "").to_numpy())
     registries: list[Collected] = []

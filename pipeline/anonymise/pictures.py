@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 
 from pipeline.anonymise.disguise import Disguise
 from pipeline.check.rules.contact_rules import MAXIMUM_PHOTO, MINIMUM_PHOTO_WIDTH
-from pipeline.knowledge.photos import IMAGE_SUFFIXES, PhotoFile, near_same, read_picture
+from pipeline.knowledge.photos import IMAGE_SUFFIXES, PhotoFile, near_duplicates, read_picture
 
 _SIZE = (108, 151)  # one inch, upright
 _QUALITY = 55
@@ -81,7 +81,7 @@ def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES)
     pictures = [read_picture(path) for path in files]
     frame = pd.DataFrame({"sha": [p.sha256 for p in pictures], "near": [p.phash for p in pictures]}, dtype="str")
-    groups = near_same(frame["near"], frame["sha"])
+    groups = near_duplicates(frame["near"], frame["sha"])
     people: dict[str, tuple[int, str]] = {}
     for number, (path, picture, group) in enumerate(zip(files, pictures, groups, strict=True)):
         person, first = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))

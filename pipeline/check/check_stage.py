@@ -13,16 +13,16 @@ from pipeline import fields
 from pipeline.check.findings import (
     NotChecked,
     certify,
-    eased,
+    downgraded,
     faults_of,
     findings_of,
+    on_given_columns,
     records_without_columns,
     registrar_findings,
     registry_findings_of,
     rules_without_columns,
     schools_of_another_month,
     without_june,
-    without_lacking,
 )
 from pipeline.check.rule import Facts, Rule, Subject
 from pipeline.check.rules.identity_rules import REGISTRAR, UNNAMED, cause
@@ -32,7 +32,7 @@ from pipeline.collect.missing_fields import NOTHING, Lacking
 from pipeline.knowledge.text_columns import among
 from pipeline.match.evidence import SEVERAL, find_evidence
 from pipeline.match.match_stage import MARKS, PHOTOS, Matched, first_submissions, standing_submissions
-from pipeline.match.membership import of_two_people
+from pipeline.match.membership import number_of_two_people
 from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
 
@@ -52,7 +52,7 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
 
 def _in_doubt(students: Frame) -> Frame:
     """Add `matched_row`: the row of a student of the class that is to be mended before he can submit, else -1."""
-    shared = of_two_people(students[students["outside"] == ""]).reindex(students.index, fill_value=False)
+    shared = number_of_two_people(students[students["outside"] == ""]).reindex(students.index, fill_value=False)
     asked = shared & (students["submission_id"] == "")
     return students.assign(matched_row=np.where(asked, np.arange(len(students)), -1))
 
@@ -196,8 +196,8 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
             verdicts += _unspoken(tables[subject], verdicts, rules)
         found[subject] = findings_of(tables[subject], verdicts)
     table = tables["submissions"]
-    own = without_lacking(found["submissions"], table, lacking, judged)
-    own = eased(own, table, facts, matched.registry, judged)
+    own = on_given_columns(found["submissions"], table, lacking, judged)
+    own = downgraded(own, table, facts, matched.registry, judged)
     own = found["submissions"] = registrar_findings(table, registry, own)
     found["students"] = registrar_findings(tables["students"], registry, found["students"])
     first, first_signs = _first(matched, own, judged, facts, lacking)
@@ -268,8 +268,8 @@ def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, l
     table = _unmarked(matched, firsts)
     another = schools_of_another_month(matched.students, facts)
     verdicts, _ = _validated("submissions", table, strict, facts, another)
-    found = without_lacking(findings_of(table, verdicts), table, lacking, strict)
-    found = eased(found, table, facts, matched.registry, strict)
+    found = on_given_columns(findings_of(table, verdicts), table, lacking, strict)
+    found = downgraded(found, table, facts, matched.registry, strict)
     later = dict(zip(firsts["submission_id"], firsts["superseded_by"], strict=True))
     then, signs = (
         frame.assign(submission_id=frame["submission_id"].map(later).astype("str"))

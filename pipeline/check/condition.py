@@ -67,7 +67,7 @@ def sized(column: str, value: object, *, last: bool = False) -> float | datetime
     return datetime.combine(found, time.max) if last and kind == "datetime" and len(text) == 10 else found
 
 
-def never_there(column: str, value: object, codes: dict[str, CodeTable], *, aliens: bool = False) -> str:
+def impossible_value(column: str, value: object, codes: dict[str, CodeTable], *, aliens: bool = False) -> str:
     """Return the Chinese reason why no row can hold `value`, or "". `aliens` allows labels outside the code table."""
     name = _field_of(column)
     text = _spelling(name, str(value), codes) if name in fields.fields() else str(value)

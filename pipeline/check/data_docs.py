@@ -13,11 +13,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from pipeline import fields, resources
+from pipeline.atomic_files import atomic_folder, atomic_path
 from pipeline.check.validate import context, exceptions_of
 from pipeline.errors import InputError
 from pipeline.states import ACTORS
 from pipeline.tables import SEVERITIES
-from pipeline.whole import appearing, folder_appearing
 
 FILE = "validations.json"
 _COUNTS = ("element_count", "unexpected_count", "missing_count")
@@ -85,9 +85,9 @@ def write_data_docs(run: Path, folder: Path) -> Path:
     made = datetime.fromtimestamp((run / FILE).stat().st_mtime).astimezone()
     site, index = folder / f"great-expectations-{run.name}", folder / "index.html"
     shutil.rmtree(site, ignore_errors=True)
-    with folder_appearing(site) as draft:
+    with atomic_folder(site) as draft:
         _write_site(suites, run.name, made, draft)
-    with appearing(index) as page:
+    with atomic_path(index) as page:
         page.write_text(_office_page(suites, run, made, site.name), encoding="utf-8")
     return index
 

@@ -122,7 +122,7 @@ def rules_without_columns(rules: Iterable[Rule], lacking: Lacking) -> list[NotCh
     return told
 
 
-def without_lacking(findings: Frame, table: Frame, lacking: Lacking, rules: Iterable[Rule]) -> Frame:
+def on_given_columns(findings: Frame, table: Frame, lacking: Lacking, rules: Iterable[Rule]) -> Frame:
     """Return the findings without those on fields for which the submission's worksheet has no column."""
     if not lacking.sheets or findings.empty:
         return findings
@@ -175,7 +175,7 @@ def registrar_findings(table: Frame, verdicts: Iterable[RuleVerdict], findings: 
     return pd.concat([findings, findings_of(table, told)], ignore_index=True) if told else findings
 
 
-def eased(findings: Frame, table: Frame, facts: Facts, registry: Frame, rules: Iterable[Rule]) -> Frame:
+def downgraded(findings: Frame, table: Frame, facts: Facts, registry: Frame, rules: Iterable[Rule]) -> Frame:
     """Lower findings to info where the registry has the same value, or a school's registry leaves the field blank."""
     base = findings["rule"].str.replace(r"\..*", "", regex=True)
     kind = findings["rule"].str.replace(r"^[^.]*\.", "", regex=True)

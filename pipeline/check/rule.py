@@ -165,7 +165,7 @@ def rule_of(pattern: str, *names: str) -> Callable[[Callable[..., Mask | Broken]
     return made
 
 
-def milder(rows: Mask) -> pd.Series:
+def info_where(rows: Mask) -> pd.Series:
     """Return severity info where `rows` is true, else blank (the rule's own)."""
     return pd.Series("", index=rows.index, dtype="str").mask(rows, "info")
 
@@ -180,7 +180,7 @@ def of_registry(table: Frame) -> bool:
     return "row" in table and "submission_id" not in table
 
 
-def once(function: Callable[[Frame, Facts], Answer]) -> Callable[[Frame, Facts], Answer]:
+def cached_for_table(function: Callable[[Frame, Facts], Answer]) -> Callable[[Frame, Facts], Answer]:
     """Cache the result of `function` for the last table, recognised by a weak reference: tables stay unchanged."""
     last = local()
 

@@ -16,7 +16,15 @@ import pandas as pd
 import pydantic.v1 as pydantic
 
 from pipeline import fields, resources
-from pipeline.check.condition import by_size, kind_of, never_there, office_table, read_condition, sized, unknown_names
+from pipeline.check.condition import (
+    by_size,
+    impossible_value,
+    kind_of,
+    office_table,
+    read_condition,
+    sized,
+    unknown_names,
+)
 from pipeline.check.rule import Rule
 from pipeline.knowledge.codes import CodeTable
 from pipeline.resources import expectation_rows
@@ -107,7 +115,7 @@ def _given(kwargs: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
 
 def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any], list[str]]:
     kwargs, wrong = dict(rule.kwargs), list[str]()
-    told = partial(never_there, codes=codes, aliens="_not_" in rule.expectation)
+    told = partial(impossible_value, codes=codes, aliens="_not_" in rule.expectation)
     for key in (*_SETS, *_TEXTS):
         if key in rule.written:
             kwargs[key] = rule.written[key]
@@ -121,7 +129,7 @@ def _read_kwargs(rule: Rule, codes: dict[str, CodeTable]) -> tuple[dict[str, Any
     if rule.expectation in BY_SIZE:
         wrong += _read_sizes(rule, kwargs, columns)
     if rule.kwargs.get("row_condition") is not None:
-        wrong += _read_condition(rule, kwargs, partial(never_there, codes=codes))
+        wrong += _read_condition(rule, kwargs, partial(impossible_value, codes=codes))
     return kwargs, wrong
 
 

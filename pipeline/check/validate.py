@@ -29,7 +29,7 @@ class RuleVerdict:
     left_out: str = ""
 
 
-def warm_up() -> None:
+def preload() -> None:
     """Import Great Expectations (a second and a half) and our types, without analytics, and build the context."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     from pipeline.imports import FORMATS, LATER, lazily, without

@@ -15,9 +15,9 @@ import typer
 
 from pipeline.cli import terminal
 from pipeline.cli.chinese import WRONG_WORDS, refuse_bytes, usage_error
-from pipeline.cli.common import app, say
+from pipeline.cli.common import app, print_status
 from pipeline.errors import MingceError
-from pipeline.logs import hush_libraries
+from pipeline.logs import silence_libraries
 
 # Each adds its commands to `app`; this is their order in `--help`.
 _MODULES = ("cohort", "run", "review", "registry", "explain", "sign", "deliver", "operate")
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # GBK, say, lacks characters of some names
         sys.stdout.reconfigure(errors="backslashreplace")
     terminal.leave_no_core()
-    hush_libraries()
+    silence_libraries()
     out = terminal.PlainStream(sys.stdout, BrokenPipeError)
     err = terminal.PlainStream(sys.stderr, OSError)
     with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
@@ -78,15 +78,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _interrupted() -> NoReturn:
-    say("已中断：上一次完整的运行没有改动")
+    print_status("已中断：上一次完整的运行没有改动")
     sys.exit(4)
 
 
 def _end(error: BaseException, told: MingceError | None) -> None:
     if os.environ.get("MINGCE_DEBUG"):
-        say(terminal.technical(error))
+        print_status(terminal.technical(error))
     if told is not None:
-        say(f"错误：{told}")
+        print_status(f"错误：{told}")
         sys.exit(told.exit_code)
-    say(f"出现意外错误（{type(error).__name__}）。加 --debug 再运行一次，并把显示的内容发给维护人员")
+    print_status(f"出现意外错误（{type(error).__name__}）。加 --debug 再运行一次，并把显示的内容发给维护人员")
     sys.exit(4)

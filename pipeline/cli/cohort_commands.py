@@ -17,8 +17,8 @@ from pipeline.errors import PartialError, UsageError
 from pipeline.imports import lazily
 
 with lazily():
+    from pipeline import atomic_files, cohort_text, practice, run, run_folder, tables
     from pipeline import cohort as cohorts
-    from pipeline import cohort_text, practice, run, run_folder, tables, whole
     from pipeline.anonymise import anonymise_cohort
     from pipeline.collect import school_tables, template
     from pipeline.collect.google import google_template
@@ -33,19 +33,19 @@ def demo(
     """写出一届虚构的毕业生并核对，看看结果是什么样子，也可以拿来练习。"""
     now = datetime.now(SHANGHAI)
     if practice.is_practice(folder):
-        common.say(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹")
+        common.print_status(f"{folder} 里已有练习用的届别，接着用；要从头练习，请先删除这个文件夹")
     elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
     else:
-        with whole.folder_appearing(folder) as draft:
+        with atomic_files.atomic_folder(folder) as draft:
             practice.copy_practice(draft, now.date())
     if not judged:
         print(folder / "cohort.toml")
         return
     outcome = run.run_cohort(cohorts.load_cohort(folder), run_folder.RunOptions(as_of=now.date(), now=now))
-    if outcome.lacking:
+    if outcome.incomplete:
         raise PartialError("有页面没有生成", where=str(outcome.folder), remedy="原因见 summary.json；其余页面可以打开")
-    common.say("完成。请用浏览器打开下面这一页：")
+    common.print_status("完成。请用浏览器打开下面这一页：")
     print(outcome.folder / "site" / "index.html")
 
 
@@ -69,10 +69,10 @@ def init(
     if folder.is_file():
         raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
     if like is None:
-        beginnings, colleges = cohort_text.fresh(datetime.now(SHANGHAI).date()), cohort_text.COLLEGES
+        beginnings, colleges = cohort_text.new_cohort(datetime.now(SHANGHAI).date()), cohort_text.COLLEGES
     else:
         older = cohorts.load_cohort(like)
-        beginnings = cohort_text.following(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
+        beginnings = cohort_text.next_cohort(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
         colleges = _colleges(older)
     texts = {"colleges.csv": colleges, "counselors.csv": cohort_text.COUNSELORS}
     given: dict[str, bytes] = {}
@@ -95,7 +95,7 @@ def init(
     print(folder / "cohort.toml")
 
 
-def _by_registry(beginnings: cohort_text.Starter, file: Path) -> tuple[cohort_text.Starter, dict[str, str]]:
+def _by_registry(beginnings: cohort_text.NewCohort, file: Path) -> tuple[cohort_text.NewCohort, dict[str, str]]:
     """Complete `beginnings` from a registry, and return tables of people with its colleges and classes."""
     old, *others = beginnings.schools
     if others:
@@ -150,7 +150,7 @@ def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
     for name in ("registry", "submissions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        with whole.appearing(folder / name) as draft:
+        with atomic_files.atomic_path(folder / name) as draft:
             draft.write_bytes(content)
 
 
@@ -165,7 +165,7 @@ def make_template(
     here = cohort or (Path() if Path(cohorts.FILE_NAME).is_file() else None)
     settings = cohorts.load_cohort(here) if here else None
     if google:
-        common.say(google_template.complete_template(google, settings))
+        common.print_status(google_template.complete_template(google, settings))
         print(google)
         return
     if out.suffix.lower() != ".xlsx":
@@ -185,7 +185,7 @@ def anonymise(
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
     settings = cohorts.load_cohort(cohort)
-    with whole.folder_appearing(out) as folder:
+    with atomic_files.atomic_folder(out) as folder:
         anonymise_cohort.anonymise_cohort(settings, folder)
     print("姓名、号码、电话、邮箱、地址和照片都换成了虚构的；学校、院系、班级、籍贯地区和日期没有换。寄出前请再看一遍")
     print(out / "cohort.toml")

@@ -45,7 +45,7 @@ Colleges = Annotated[
 ]
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     """Print a line for people. Standard output has results only."""
     print(line, file=sys.stderr)
 
@@ -83,23 +83,23 @@ def entries_of(cohort: cohorts.Cohort, *kinds: str) -> tables.Frame:
         return ledger.entries(*kinds)
 
 
-def say_older(cohort: cohorts.Cohort, run_id: str) -> None:
+def print_outdated(cohort: cohorts.Cohort, run_id: str) -> None:
     """Report a newer run that did not become the latest."""
     if newer := run_folder.newer_attempt(cohort.reports_folder, run_id):
-        say(newer)
+        print_status(newer)
 
 
 def newest_of(cohort: cohorts.Cohort) -> Path:
     """Return the folder of the newest run or check of all colleges (`newest_run`). See `say_older`."""
     run = review_snapshot.newest_run(cohort)
-    say_older(cohort, run.name)
+    print_outdated(cohort, run.name)
     return run
 
 
 def open_desk(cohort: cohorts.Cohort, known: str = "") -> tuple[review_snapshot.RunTables, date]:
     """Return the newest run's tables and today. Reports a newer run as `say_older` does."""
     run, today = review_snapshot.open_tables(cohort, known)
-    say_older(cohort, run.run_id)
+    print_outdated(cohort, run.run_id)
     return run, today
 
 

@@ -48,7 +48,7 @@ def send_pages(
     options = send.Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
         sent = send.send_due(loaded, options, post.Clock(), told=_say_result)
-    common.say_older(loaded, sent.run_id)
+    common.print_outdated(loaded, sent.run_id)
     _summary(sent, dry_run)
 
 
@@ -60,7 +60,7 @@ def _say_result(result: post.Result) -> None:
     staff = one.kind in ("counselor", "secretary")
     who = one.names if staff else sorted("/".join(key) for key in one.scope)
     told = f"{recipients.KIND_NAMES[one.kind]} {'、'.join(who)}".strip()
-    common.say(f"{_WORDS[result.action]}：{mask(one.address)}（{told}）{result.why}")
+    common.print_status(f"{_WORDS[result.action]}：{mask(one.address)}（{told}）{result.why}")
 
 
 def _summary(sent: send.Sent, dry_run: bool) -> None:
@@ -70,12 +70,12 @@ def _summary(sent: send.Sent, dry_run: bool) -> None:
             who = f"{recipients.KIND_NAMES[one.kind]} {one_line('、'.join(one.names))}".strip()
             print(f"{_WORDS[result.action]}：{one.address}（{who}）{result.why}")
     for lacking in sent.unreachable:
-        common.say(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上")
+        common.print_status(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上")
     if sent.recovered:
-        common.say(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发")
+        common.print_status(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发")
     counts = Counter(each.action for each in sent.results)
     told = "，".join(f"{word} {counts[action]}" for action, word in _WORDS.items() if counts[action])
-    common.say(f"运行 {sent.run_id}：{told or '没有要寄的'}")
+    common.print_status(f"运行 {sent.run_id}：{told or '没有要寄的'}")
     if not dry_run:
         print(sent.folder)
     bad = sum(counts[action] for action in ("deferred", "refused", "unclear", "failed"))
@@ -112,19 +112,19 @@ def answer(
     for sheet in summary.sheets:
         _say_sheet(sheet)
     if summary.unplaced:
-        common.say(f"另有 {summary.unplaced} 名学生的班级没有出现在任何登记表中，没有写入")
+        common.print_status(f"另有 {summary.unplaced} 名学生的班级没有出现在任何登记表中，没有写入")
 
 
 def _say_sheet(sheet: write_back.SheetAnswers) -> None:
     did = "已写入" if sheet.written else "将写入（未写入）"
-    common.say(f"{sheet.title or sheet.key}：{did} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
+    common.print_status(f"{sheet.title or sheet.key}：{did} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
     for state in dict.fromkeys([*sheet.before, *sheet.counts]):
         old, new = sheet.before.get(state, 0), sheet.counts.get(state, 0)
-        common.say(f"  {state}：{new}" + (f"（原 {old}）" if old != new else ""))
+        common.print_status(f"  {state}：{new}" + (f"（原 {old}）" if old != new else ""))
     if not sheet.written and sheet.changed:
         more = f" 等 {len(sheet.changed)} 个" if len(sheet.changed) > _LISTED else ""
-        common.say(f"  有变化的学号：{'、'.join(sheet.changed[:_LISTED])}{more}")
-    common.say(f"  {sheet.cost}")
+        common.print_status(f"  有变化的学号：{'、'.join(sheet.changed[:_LISTED])}{more}")
+    common.print_status(f"  {sheet.cost}")
 
 
 @common.app.command("papers")
@@ -157,12 +157,12 @@ def papers(
         newest = common.newest_of(loaded)
         if full:
             _record_full(loaded, newest.name, wanted, by, why)
-            common.say(class_roster.PHOTOGRAPH)
+            common.print_status(class_roster.PHOTOGRAPH)
         made, run = make.make_papers(loaded, run_tables.load_run(newest), wanted), newest.name
     for path in made.files:
-        common.say(f"已写出 {path.relative_to(made.folder)}")
+        common.print_status(f"已写出 {path.relative_to(made.folder)}")
     for line in made.left:
-        common.say(f"没有做：{line}")
+        common.print_status(f"没有做：{line}")
     print(made.folder)
     if made.left:
         raise PartialError(f"{len(made.left)} 个院系没有做", where=run, remedy="请处理后重新运行 mingce run")

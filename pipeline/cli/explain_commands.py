@@ -154,10 +154,10 @@ def _ledger(console: Console, facts: dict[str, Any]) -> None:
     if facts["ledger"]:
         table = common.new_table("审核和例外", "时间", "事项", "经办人", "说明")
         for row in facts["ledger"]:
-            what = f"{student_facts.what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
+            what = f"{student_facts.action_in_words(row['kind'], row['action'])} {row['rule']}".strip()
             proof = "，".join(str(row[name]) for name in ("opinion", "refused", "proof", "expires") if row.get(name))
             why = "  ".join(filter(None, (row["why"], proof)))
-            table.add_row(_minute(row["at"]), what, student_facts.by_whom(row), why)
+            table.add_row(_minute(row["at"]), what, student_facts.author_of(row), why)
         console.print(table)
     else:
         console.print("还没有审核记录")

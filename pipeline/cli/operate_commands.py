@@ -43,7 +43,7 @@ def show_or_install(
         for job in schedule.JOBS:
             if not schedule.missed(table, job, now, schedule.last_done(loaded, job)):
                 continue
-            common.say(f"补做：mingce {job}")
+            common.print_status(f"补做：mingce {job}")
             code = subprocess.run(table.words(job), check=False).returncode
             if code:
                 raise MingceError(f"补做 mingce {job} 没有成功（{code}）", remedy="原因见上")
@@ -55,7 +55,7 @@ def show_or_install(
         print(schedule.printed_timer(table, chosen))
         return
     for line in schedule.install(table, chosen, Path.home()):
-        common.say(line)
+        common.print_status(line)
 
 
 @common.app.command("doctor")
@@ -89,21 +89,21 @@ def clear(
         if dry_run:
             raise UsageError("--close 不能与 --dry-run 同用", remedy="--close 清除这一届的全部个人信息，请先留好要用的")
         closed = purge.close(loaded, now, who, why)
-        common.say(
+        common.print_status(
             f"已清除：文件和文件夹 {closed.files} 个，运行中的个人信息 {closed.runs} 次，"
             f"账本中的个人信息 {closed.ledger} 条，账本的备份 {closed.backups} 份"
         )
         for name in closed.left:
-            common.say(f"请自行查看并删除：{name}")
+            common.print_status(f"请自行查看并删除：{name}")
         return
     removed = purge.overdue(loaded, now) if dry_run else purge.purge_cohort(loaded, now, who, why)
-    common.say(
+    common.print_status(
         f"{'将清除' if dry_run else '已清除'}：原始数据 {len(removed.inputs)} 份，"
         f"旧运行中的个人信息 {len(removed.runs)} 次，邮件 {len(removed.mail)} 批"
         + ("" if dry_run else f"，账本中的个人信息 {removed.ledger} 条，账本的旧备份 {len(removed.backups)} 份")
     )
     for path in removed.lost:
-        common.say(f"这份备份已不在原处，里面还有个人信息，请自行删除：{path}")
+        common.print_status(f"这份备份已不在原处，里面还有个人信息，请自行删除：{path}")
 
 
 @common.app.command("backup")
@@ -120,13 +120,13 @@ def copy_ledger(
     now = datetime.now(SHANGHAI)
     if restore is not None:
         for line in backup.restore(cohorts.load_cohort(destination or cohort), restore, now, by, why):
-            common.say(line)
+            common.print_status(line)
         return
     if destination is None:
         remedy = "例如：mingce backup /media/usb/mingce，写法见 mingce backup --help"
         raise UsageError("缺少 DEST（备份到哪里）", remedy=remedy)
     path, count = backup.backup_ledger(cohorts.load_cohort(cohort), destination, now, by or ledgers.system_account())
-    common.say(f"已备份 {count} 条，核对无误")
+    common.print_status(f"已备份 {count} 条，核对无误")
     print(path)
 
 
@@ -141,7 +141,7 @@ def desk(
     from pipeline.office.server import prepare_folder, run_notebook, serve_desk, waiting_page
 
     folder = prepare_folder(cohorts.load_cohort(cohort))
-    common.say("正在打开办公台，大约半分钟……")
+    common.print_status("正在打开办公台，大约半分钟……")
     with waiting_page() as waiting, ExitStack() as stack:
         shown = not no_browser and webbrowser.open(waiting.address)
         server = stack.enter_context(serve_desk(folder))
@@ -149,7 +149,7 @@ def desk(
         waiting.desk = server.address
         print(server.address, flush=True)
         if not (shown or no_browser):
-            common.say("没有找到浏览器，请把上面的地址复制到浏览器里打开")
-        common.say("办公台已打开。用完以后在这里按 Ctrl+C 结束。")
+            common.print_status("没有找到浏览器，请把上面的地址复制到浏览器里打开")
+        common.print_status("办公台已打开。用完以后在这里按 Ctrl+C 结束。")
         with suppress(KeyboardInterrupt):
             server.process.wait()

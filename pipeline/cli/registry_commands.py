@@ -14,8 +14,8 @@ from pipeline.errors import RefusedError, UsageError, reason_of
 from pipeline.imports import lazily
 
 with lazily():
+    from pipeline import atomic_files, fields, run_folder, tables
     from pipeline import cohort as cohorts
-    from pipeline import fields, run_folder, tables, whole
     from pipeline.collect import school_tables
     from pipeline.knowledge import text_columns
     from pipeline.match import membership
@@ -132,8 +132,8 @@ def diff(
     differences = school_tables.compare_registries(school_tables.read_export(old), newer)
     if out:
         try:
-            with whole.appearing(out) as draft:
-                inert = differences.map(text_columns.inert)
+            with atomic_files.atomic_path(out) as draft:
+                inert = differences.map(text_columns.formula_safe)
                 inert.to_csv(draft, index=False, encoding="utf-8-sig", lineterminator="\n")
         except OSError as error:
             raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{reason_of(error)}）") from None
@@ -157,7 +157,7 @@ def _show_settled(cohort: Path | None, newer: tables.Frame) -> None:
             raise
         return
     for line in errata.settled_lines(errata.outcomes(loaded, run, newer)):
-        common.say(line)
+        common.print_status(line)
 
 
 def _show(differences: tables.Frame) -> None:

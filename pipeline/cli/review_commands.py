@@ -182,9 +182,9 @@ def revoke_exception(
     print(f"已撤销例外 {number}")
 
 
-def _desk(cohort: cohorts.Cohort) -> review_snapshot.Desk:
+def _desk(cohort: cohorts.Cohort) -> review_snapshot.ReviewSnapshot:
     tables, today = common.open_desk(cohort)
-    return review_snapshot.lay_desk(tables, common.entries_of(cohort, *review_snapshot.KINDS), today)
+    return review_snapshot.build_snapshot(tables, common.entries_of(cohort, *review_snapshot.KINDS), today)
 
 
 def _cohort_and_more(words: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:

@@ -68,7 +68,7 @@ def _go(
     path: Path, command: str, as_of: str | None, colleges: list[str] | None, rules: tuple[str, ...],
     reports: Path | None, as_json: bool, pages: dict[str, Any],
 ) -> None:  # fmt: skip
-    prepared.stay_single(os.environ)  # before numpy is imported
+    prepared.limit_threads(os.environ)  # before numpy is imported
     cohort = common.with_reports(cohorts.load_cohort(path), reports)
     options = run_folder.RunOptions(
         as_of=common.parse_date(as_of), now=datetime.now(SHANGHAI), command=command, colleges=tuple(colleges or ()),
@@ -77,9 +77,9 @@ def _go(
     outcome = run.run_cohort(cohort, options)
     index = outcome.folder / "site" / "index.html"
     if index.is_file():
-        common.say(f"结果页面：{index}")
+        common.print_status(f"结果页面：{index}")
     print(json.dumps(outcome.summary, ensure_ascii=False, indent=1) if as_json else outcome.folder)
-    if outcome.lacking:
+    if outcome.incomplete:
         raise typer.Exit(4)
 
 
@@ -106,7 +106,7 @@ def columns(
         _show(loaded, looked)
     chosen = _answers(loaded, looked, ask=sys.stdin.isatty() and not as_json)
     if save:
-        common.say(cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, chosen))
+        common.print_status(cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, chosen))
     if as_json:
         print(json.dumps(_as_json(looked, chosen if save else {}), ensure_ascii=False, indent=2))
 

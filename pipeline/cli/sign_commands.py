@@ -55,7 +55,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     folder, final_headcount = headcount_files.SignedFolder.of(cohort), headcount_files.final_headcount
     scanned = inputs.read_content(scan, cohort.folder) if scan else None
     with ledgers.open_ledger(cohort) as ledger:
-        ledgers.require_whole(cohort, ledger)
+        ledgers.require_intact(cohort, ledger)
         if scanned and signatures.standing_signature(ledger.entries("signature"), college.code, college.name):
             inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
             new = signing.file_scan(ledger, college, actions.Actor(by, why), scanned.sha256)
@@ -70,7 +70,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
             lambda desk, whose, _, known: folder.keep(final_headcount(desk, whose, cohort, today), known),
         )  # fmt: skip
         made = signed.signature
-        ledgers.keep_witness(folder.path / made.code, made.seq, made.hash, made.at)
+        ledgers.write_witness(folder.path / made.code, made.seq, made.hash, made.at)
         if scanned:
             inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
             signing.file_scan(ledger, college, actor, scanned.sha256)
@@ -91,7 +91,7 @@ def accept(words: Words, by: common.By = "", why: common.Why = "") -> None:
     colleges = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "colleges")
     standing = tabulate_stage.standing_of(colleges, college)
     with ledgers.open_ledger(cohort) as ledger:
-        ledgers.require_whole(cohort, ledger)
+        ledgers.require_intact(cohort, ledger)
         accepted = signing.accept(snapshot, ledger, college, actions.Actor(by, why, today), standing)
     print(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
     _say_typed(cohort)
@@ -109,7 +109,7 @@ def _verify(words: list[str], code: str) -> None:
     sha256 = "" if code else signatures.file_sha256(Path(file))
     tables, today = common.open_desk(cohort)
     entries = common.entries_of(cohort)
-    desk = review_snapshot.lay_desk(tables, entries, today)
+    desk = review_snapshot.build_snapshot(tables, entries, today)
     verdict = signatures.verify_code(code, desk, entries) if code else signatures.verify_file(sha256, desk, entries)
     if verdict.equal:
         print(verdict.told)
@@ -165,12 +165,12 @@ def hand_over(
     model = (template or own) if chosen == "xlsx" else None
     wanted = handin.HandinRequest(described, colleges, chosen, model, draft, folder)
     with ledgers.open_ledger(opened) as ledger:
-        ledgers.require_whole(opened, ledger)
+        ledgers.require_intact(opened, ledger)
         entries = ledger.entries(*review_snapshot.KINDS)
     done = handin.hand_in(opened, tables, entries, wanted, today)
     for note in done.notes:
-        common.say(note)
-    common.say(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")
+        common.print_status(note)
+    common.print_status(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")
     print(done.path)
 
 
@@ -185,5 +185,5 @@ def _colleges(cohort: cohorts.Cohort, run: review_snapshot.RunTables, named: lis
     lacking = {key: run_folder.unread_of(run.summary, *key) for key in known}
     for (code, name), why in lacking.items():
         if why:
-            common.say(f"没有上报 {code}/{name}：最近一次运行{why}")
+            common.print_status(f"没有上报 {code}/{name}：最近一次运行{why}")
     return [key for key in known if not lacking[key]]

@@ -117,7 +117,7 @@ def text_rows(rows: list[list[Value]]) -> tuple[list[list[str]], list[Cell]]:
     return values, cells
 
 
-def reach(overlay: Overlay) -> int:
+def cells_reached(overlay: Overlay) -> int:
     """Return how many cells rows have that reach as far as the overlay's."""
     ends: dict[int, int] = {}
     for row, column in overlay:
@@ -125,7 +125,7 @@ def reach(overlay: Overlay) -> int:
     return max(ends, default=0) + sum(ends.values())
 
 
-def lay_over(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> None:
+def apply_overlay(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> None:
     """Write the texts and cells of `overlay` into `values` and `cells`."""
     if not overlay:
         return
@@ -181,7 +181,7 @@ def rows_in(portion: Portion) -> list[list[Value]]:
     return [list(row) for row in zip(*(column.to_pylist() for column in portion.columns), strict=True)]
 
 
-def whole_rows(grid: Grid) -> list[list[str]]:
+def all_rows(grid: Grid) -> list[list[str]]:
     """Return all rows of a grid as lists of text, including those of its table."""
     if grid.table is None:
         return grid.values
@@ -199,7 +199,7 @@ def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[li
     for portion in portions:
         if isinstance(portion, list):
             values, found = text_rows(portion)
-            lay_over(values, found, overlay)
+            apply_overlay(values, found, overlay)
             cells += [cell._replace(row=cell.row + start) for cell in found]
             head, values = (head, values) if start else (values[:HEAD], values[HEAD:])
             tables += [text_table(values, max(map(len, values)))] if values else []

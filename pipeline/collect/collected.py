@@ -112,7 +112,7 @@ class Collected:
     """The one school that its rows can be of, where the source says so (`school` in `from`)."""
 
 
-def together(parts: Sequence[Collected], columns: list[str] | None = None) -> Collected:
+def combined(parts: Sequence[Collected], columns: list[str] | None = None) -> Collected:
     """Return several parts as one, with these `columns` of rows (None: those of submissions)."""
     starts = accumulate((len(part.rows) for part in parts), initial=0)
     cells = [part.cells.assign(at=part.cells["at"] + start) for part, start in zip(parts, starts, strict=False)]

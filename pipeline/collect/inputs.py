@@ -14,9 +14,9 @@ from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.atomic_files import atomic_path
 from pipeline.collect.collected import Note
 from pipeline.errors import ConfigurationError, InputError, reason_of
-from pipeline.whole import appearing
 
 GSHEET = "gsheet:"
 _SHEET = re.compile(GSHEET + r"(?:https://docs\.google\.com/spreadsheets/d/)?([A-Za-z0-9_-]+)(?:/[^#]*)?(?:#(.+))?")
@@ -128,7 +128,7 @@ def keep_bytes(content: Content, keep: Path | None) -> None:
     """Write the bytes atomically to `<keep>/<sha256>`, once per content, readable by the owner only."""
     if keep is None or (keep / content.sha256).exists():
         return
-    with appearing(keep / content.sha256, contended=True) as draft:
+    with atomic_path(keep / content.sha256, contended=True) as draft:
         draft.touch(mode=0o600)
         with draft.open("wb") as file:
             file.write(content.data)

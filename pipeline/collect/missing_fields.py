@@ -11,7 +11,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
 from pipeline.collect.collected import Input, Note
-from pipeline.collect.source_columns import SourceColumns, fields_read, numbers_asked, short
+from pipeline.collect.source_columns import SourceColumns, fields_read, numbers_asked, shortened
 from pipeline.tables import Frame
 
 Fields = frozenset[str]
@@ -129,9 +129,9 @@ def _questions(sources: Iterable[SourceColumns], lost: Fields | None, whose: str
             if lost is None or column.likely in lost:
                 asked[column.heading, column.likely].append(source.place)
     return [
-        f"{whose}的列名“{short(heading)}”像是“{fields.label(name)}”，没有采用（{places[0]}"
+        f"{whose}的列名“{shortened(heading)}”像是“{fields.label(name)}”，没有采用（{places[0]}"
         f"{f' 等 {len(places)} 张表' if len(places) > 1 else ''}）。如果是，请在 {table} 里写"
-        f' {name} = "{short(heading)}"，或运行 mingce columns'
+        f' {name} = "{shortened(heading)}"，或运行 mingce columns'
         for (heading, name), places in asked.items()
     ]
 
@@ -150,9 +150,9 @@ def as_summary(sources: Iterable[SourceColumns]) -> list[dict[str, Any]]:
             "row": each.row,
             "exports": list(each.exports),
             "refused": each.refused,
-            "read": {c.field: {"heading": short(c.heading), "right": c.right} for c in each.columns if c.field},
+            "read": {c.field: {"heading": shortened(c.heading), "right": c.right} for c in each.columns if c.field},
             "unknown": [
-                {"heading": short(column.heading), "likely": column.likely}
+                {"heading": shortened(column.heading), "likely": column.likely}
                 for column in each.columns
                 if not column.field
             ][:_LISTED],

@@ -23,9 +23,9 @@ from pipeline.collect.collected import (
     Grid,
     Level,
     Note,
+    combined,
     joined_frames,
     text_frame,
-    together,
 )
 from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
 from pipeline.collect.source_columns import (
@@ -37,7 +37,7 @@ from pipeline.collect.source_columns import (
     headings_found,
     lacking,
     resolved,
-    short,
+    shortened,
 )
 
 Needs = tuple[tuple[str, ...], ...]
@@ -114,7 +114,7 @@ def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note
 
 
 def _nothing(grid: Grid, *notes: Note) -> Collected:
-    return replace(together([]), notes=[*grid.notes, *notes], pictures=grid.pictures)
+    return replace(combined([]), notes=[*grid.notes, *notes], pictures=grid.pictures)
 
 
 def _no_header(grid: Grid) -> Note:
@@ -133,11 +133,11 @@ def _no_header(grid: Grid) -> Note:
 def _header_notes(grid: Grid, header: Header) -> list[Note]:
     notes: list[Note] = []
     for label, name, column in header.beside[:_TOLD]:
-        both = f"{xl_col_to_name(column)} 列（{short(label)}）与 {xl_col_to_name(header.columns[name])} 列"
+        both = f"{xl_col_to_name(column)} 列（{shortened(label)}）与 {xl_col_to_name(header.columns[name])} 列"
         text = f"{both}都是{fields.label(name)}，以后者为准，前者原样保留"
         notes.append(_note(grid, "warning", text, header.bottom))
     if header.unknown:
-        labels = [short(label) for label in header.unknown.values()]
+        labels = [shortened(label) for label in header.unknown.values()]
         more = f" 等 {len(labels)} 列" if len(labels) > _TOLD else ""
         text = f"不认识的列：{'、'.join(labels[:_TOLD])}{more}，原样保留，不参与核对"
         notes.append(_note(grid, "info", text, header.bottom))
@@ -153,7 +153,9 @@ def _clash(header: Header, body: pa.Table, same: list[int]) -> str:
     if all(first.equals(other) for other in others):
         return ""
     places = " 和 ".join(f"{xl_col_to_name(column)} 列" for column in same[:_TOLD])
-    return f"列名 {short(header.labels[same[0]])} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
+    return (
+        f"列名 {shortened(header.labels[same[0]])} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
+    )
 
 
 def _column(body: pa.Table, column: int) -> pa.ChunkedArray:
@@ -181,7 +183,7 @@ def _mapped(
     numbers = np.arange(body.num_rows, dtype="int64") + header.bottom + 2
     places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
     # the registry decides about submissions, and nothing about itself
-    sifted = skipping.sift(body, header, (grid.file, grid.sheet), doubted="submitted_at" in wanted)
+    sifted = skipping.filter_rows(body, header, (grid.file, grid.sheet), doubted="submitted_at" in wanted)
     if isinstance(sifted, str):
         return _nothing(grid, _note(grid, "error", sifted, header.bottom))
     kept = sifted.kept

@@ -10,8 +10,8 @@ import pandas as pd
 from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import School
-from pipeline.collect.cell_text import whole_rows
-from pipeline.collect.collected import Collected, Note, Reading, text_frame, together
+from pipeline.collect.cell_text import all_rows
+from pipeline.collect.collected import Collected, Note, Reading, combined, text_frame
 from pipeline.collect.formats import read_file
 from pipeline.collect.headings import clean_heading
 from pipeline.collect.inputs import files_of, is_database
@@ -37,7 +37,7 @@ def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Collecte
     readings = read_sources(school.registry, cohort.folder, keep)
     wanted = [*fields.registry_columns(), "email"]  # which is compared with nothing: invitations go there
     parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for reading in readings for grid in reading.grids]
-    whole = together(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))
+    whole = combined(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))
     notes = [note for reading in readings for note in reading.notes] + whole.notes
     mistakes = undeclared(school.columns, whole.columns, f"[schools.columns]（{school.name}）")
     if mistakes:
@@ -99,7 +99,7 @@ def _read_people(cohort: Cohort, path: str, columns: dict[str, str], mistakes: l
     grid = next((grid for grid in reading.grids if any(any(row) for row in grid.values)), None)
     if grid is None:
         raise InputError("是空表", where=path, remedy=f"请写上列名（{'、'.join(columns.values())}）和内容")
-    values = whole_rows(grid)
+    values = all_rows(grid)
     start = next((n for n, row in enumerate(values) if clean_heading(columns["college"]) in map(clean_heading, row)), 0)
     labels = [clean_heading(label) for label in values[start]]
     missing = [label for name, label in columns.items() if clean_heading(label) not in labels and name not in _OPTIONAL]
@@ -125,7 +125,7 @@ def read_export(source: str) -> pd.DataFrame:
     faults = [str(note) for read in (*readings, *parts) for note in read.notes if note.level == "error"]
     if faults:
         raise InputError(faults[0], where=source, remedy="请改正后再比较")
-    rows = together(parts, ["row", *wanted]).rows[wanted]
+    rows = combined(parts, ["row", *wanted]).rows[wanted]
     if not len(rows):
         raise InputError("没有学生", where=source, remedy="请核对文件")
     return rows.assign(**{name: rows[name].str.strip() for name in wanted})
@@ -137,7 +137,7 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     Columns are `DIFFERENCES`; change is added, removed or changed. An added or removed student has a blank field, and
     college and class as new or old. A student whose number changed is one student.
     """
-    before, after = _keyed(followed(old, new)), _keyed(new.assign(was=new["student_number"]))
+    before, after = _keyed(renumbered(old, new)), _keyed(new.assign(was=new["student_number"]))
     both = before.index.intersection(after.index)
     parts = [
         _whole(after.loc[after.index.difference(before.index)], "added", "new"),
@@ -153,7 +153,7 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return whole[DIFFERENCES].astype("str").reset_index(drop=True)
 
 
-def followed(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+def renumbered(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return `old` with the student numbers of `new`, matched by unique ID numbers. `was` holds the old numbers."""
     gone, come = _apart(old, new), _apart(new, old)
     pairs = gone.merge(come, on=["school", "id_number"], suffixes=("", "_now"))

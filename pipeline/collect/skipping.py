@@ -56,7 +56,7 @@ _PORTION = 50_000  # rows that are Python text at a time
 _STRANGERS = 2_000_000  # rows that are checked one by one: more than an Excel sheet has
 
 
-class Sifted(NamedTuple):
+class FilteredRows(NamedTuple):
     """The rows below a header: a mask of those `kept`, `why` each is no person's, the `skipped` ones, and notes."""
 
     kept: np.ndarray
@@ -65,7 +65,7 @@ class Sifted(NamedTuple):
     notes: list[Note]
 
 
-def sift(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: bool) -> Sifted | str:
+def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: bool) -> FilteredRows | str:
     """Return the rows below a header of `place` (file, worksheet), or why none can be read, in Chinese.
 
     With `doubted`, the registry decides about rows with a student's or ID number.
@@ -87,7 +87,7 @@ def sift(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: boo
         kept |= ~blank & _with_numbers(body, header, why)
     out = np.flatnonzero(~blank & ~kept)
     listed = ((*place, int(at) + first, why[at], said) for at, said in zip(out, _numbers_in(body, out), strict=True))
-    return Sifted(kept, why, text_frame(SKIPPED, listed, ["row"]), notes)
+    return FilteredRows(kept, why, text_frame(SKIPPED, listed, ["row"]), notes)
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:

@@ -226,19 +226,19 @@ def headings_found(sources: Iterable[SourceColumns]) -> str:
     """Return the headings of sources for a message."""
     headings = list(dict.fromkeys(c.heading for source in sources for c in source.columns if c.at >= 0))
     more = f" 等 {len(headings)} 列" if len(headings) > _TOLD else ""
-    return "、".join(map(short, headings[:_TOLD])) + more
+    return "、".join(map(shortened, headings[:_TOLD])) + more
 
 
 def lacking(source: SourceColumns, wanted: Collection[str]) -> str:
     """Return the labels of wanted fields that a source lacks, each with its likeliest heading."""
     likely = {column.likely: column.heading for column in source.questions}
     return "、".join(
-        fields.label(name) + (f"（“{short(likely[name])}”是不是？）" if name in likely else "")
+        fields.label(name) + (f"（“{shortened(likely[name])}”是不是？）" if name in likely else "")
         for name in wanted
         if name not in source.fields
     )
 
 
-def short(heading: str) -> str:
+def shortened(heading: str) -> str:
     """Return a heading for a message, shortened and with numbers masked."""
     return mask(heading if len(heading) <= _LONGEST else f"{heading[:_LONGEST]}…")

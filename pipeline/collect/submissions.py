@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import Source
-from pipeline.collect.collected import Collected, Grid, Note, Reading, together
+from pipeline.collect.collected import Collected, Grid, Note, Reading, combined
 from pipeline.collect.formats import DocumentError, read_file
 from pipeline.collect.inputs import files_of, is_gsheet
 from pipeline.collect.rows import SUBMISSION, rows_of_grid
@@ -82,7 +82,7 @@ def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
     reading = read_unit(unit, cohort, keep)
     declared, needs = cohort.submissions.declared(unit.source), () if unit.source.amends else SUBMISSION
     sheets = [rows_of_grid(grid, fields.names(), declared, needs) for grid in reading.grids]
-    whole, school = together(sheets), cohort.school_of_code(unit.source.school or "")
+    whole, school = combined(sheets), cohort.school_of_code(unit.source.school or "")
     notes = reading.notes + whole.notes
     notes = notes + _unread(reading.grids, whole, notes)
     return replace(whole, notes=notes, inputs=reading.inputs, school=school.name if school else "")

@@ -17,7 +17,15 @@ from threading import Timer
 from typing import Any
 
 from pipeline.collect._guarded import BETWEEN
-from pipeline.collect.cell_text import OverlayFacts, Portion, overlay_notes, reach, rows_in, table_of, text_and_columns
+from pipeline.collect.cell_text import (
+    OverlayFacts,
+    Portion,
+    cells_reached,
+    overlay_notes,
+    rows_in,
+    table_of,
+    text_and_columns,
+)
 from pipeline.collect.collected import Grid, Note, Reading
 from pipeline.collect.inputs import Archive, Content
 from pipeline.collect.workbook_facts import XlsxFacts, ods_facts
@@ -180,7 +188,7 @@ def _read(file: str, sheets: Iterable[RawSheet], facts: Callable[[str], OverlayF
     grids: list[Grid] = []
     for sheet in sheets:
         found = OverlayFacts() if sheet.rows is None else facts(sheet.name)
-        if sheet.rows is None or reach(found.cells) > _REACH:
+        if sheet.rows is None or cells_reached(found.cells) > _REACH:
             notes = [*notes, Note("error", file, sheet.name, 0, _LARGE)]
             continue
         values, cells, table = text_and_columns(sheet.rows, found.cells)

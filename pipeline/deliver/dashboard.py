@@ -23,7 +23,7 @@ from pipeline.deliver.message import (
     check_scope,
     render_letter,
 )
-from pipeline.deliver.recipients import Recipient, mail_digest, within
+from pipeline.deliver.recipients import Recipient, in_scope, mail_digest
 from pipeline.deliver.source import MailSource
 from pipeline.render import figures
 from pipeline.states import states, theme
@@ -155,8 +155,8 @@ def _closing(source: MailSource, recipient: Recipient) -> str:
     if recipient.kind != "secretary":
         return "谢谢您。"
     if recipient.scope & source.changed:
-        return SIGN_AGAIN.told
-    own = within(source.colleges, ["school", "college"], recipient.scope)
+        return SIGN_AGAIN.text
+    own = in_scope(source.colleges, ["school", "college"], recipient.scope)
     if (own["accepted_at"] != "").all():
         return "就业办已接收，谢谢您。"
     if (own["signed_at"] != "").all():

@@ -9,21 +9,21 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
+from pipeline.cache import code_digest, digest_of, journal
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.deliver.dashboard import FullPage
 from pipeline.deliver.message import XLSX, Attachment
-from pipeline.deliver.recipients import Recipient, within
+from pipeline.deliver.recipients import Recipient, in_scope
 from pipeline.deliver.source import MailSource, page_is_whole, site_folder
 from pipeline.errors import RefusedError
-from pipeline.kept import code_digest, digest_of, journal
 from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
-from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_mend
+from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_correct
 from pipeline.papers.make import PaperFolder, class_file
+from pipeline.render.fragments import BACK
 from pipeline.render.notebooks import NotebookJob, run_notebooks
-from pipeline.render.own import Notebooks
 from pipeline.render.page_guard import Expected, Guard, PageError
-from pipeline.render.pieces import BACK
+from pipeline.render.page_notebooks import Notebooks
 from pipeline.view.run_tables import college_folder
 
 _WAY_BACK = '<a href="{href}">{title}</a>'.format(**BACK).encode()
@@ -34,7 +34,7 @@ _REMEDY = "请重新执行 mingce run 后再寄送"
 def college_pages(source: MailSource, recipient: Recipient) -> tuple[Attachment, ...]:
     """Return a secretary's pages, and headcounts ready to sign. Raise `RefusedError` if a page is incomplete."""
     scope = sorted(recipient.scope)[:MOST]
-    own = within(source.colleges, ["school", "college"], scope)
+    own = in_scope(source.colleges, ["school", "college"], scope)
     done = set(own[own["approved"] == own["registered"]][["school", "college"]].itertuples(index=False, name=None))
     done -= set(source.extras[["school", "college"]].itertuples(index=False, name=None))  # cannot be signed yet
     pages: list[Attachment] = []
@@ -68,12 +68,12 @@ def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) ->
             told = json.dumps([one.address, one.names, sorted(one.scope)])
             place = one, (school, college)
             keys[place] = product and digest_of("counselor", product, told)
-            pages[place] = papers.folder.taken(keys[place])
+            pages[place] = papers.folder.reusable(keys[place])
     left = [place for place, content in pages.items() if not content]
     for place, content in _rendered(cohort, source, left, notebook, own=own) if left else ():
         pages[place] = content
         if isinstance(content, bytes):
-            papers.folder.keep(f"{digest_of(place[0].key, *place[1])}.html", keys[place], content)
+            papers.folder.store(f"{digest_of(place[0].key, *place[1])}.html", keys[place], content)
 
     def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
         made: list[Attachment] = []
@@ -108,7 +108,7 @@ def _rendered(
         for result, place in zip(run_notebooks(jobs), places, strict=True):
             recipient, (school, college) = place
             try:
-                mine = within(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
+                mine = in_scope(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
                 expected = guard.expected(cohort.code_of(school), college, only=frozenset(mine))
                 yield place, _checked(guard, expected, college, result.job.output_html if result.ok else None)
             except RefusedError as error:
@@ -158,7 +158,7 @@ class CounselorPapers:
         self._made_by = digest_of(code_digest(), repr(self._form))
 
     def _rows(self, college: College) -> list[Row]:
-        return rows_to_mend(self._students(college))
+        return rows_to_correct(self._students(college))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
         """Return each class's sheet to sign, and each college's corrections; none if they exceed `MOST_BYTES`."""
@@ -176,7 +176,7 @@ class CounselorPapers:
     def _sheet(self, college: College, class_name: str) -> Attachment:
         sheet = proof_paper(self._students(college).of_class(class_name), self._cohort.name, full=False)
         file = f"{college_folder(college.code, college.name)}/{class_file(class_name, f'{PROOF}.pdf')}"
-        content = self.folder.mailed(file, sheet.key, sheet.pdf)
+        content = self.folder.attachment(file, sheet.key, sheet.pdf)
         return Attachment(f"{class_name[:12]}_{PROOF}.pdf", content, "application/pdf")
 
     def _corrections(self, college: College, names: list[str], whose: str) -> Iterator[Attachment]:
@@ -186,5 +186,5 @@ class CounselorPapers:
             title = f"{college.name} {named}"
             make = partial(corrections_workbook, rows, title, self._form, masked=True)
             file = f"{college_folder(college.code, college.name)}/{whose}-{NAME}.xlsx"
-            content = self.folder.mailed(file, digest_of(self._made_by, title, repr(rows)), make)
+            content = self.folder.attachment(file, digest_of(self._made_by, title, repr(rows)), make)
             yield Attachment(f"{names[0][:12]}{named.removeprefix(names[0])}_{NAME}.xlsx", content, XLSX)

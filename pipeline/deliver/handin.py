@@ -15,7 +15,7 @@ from pipeline.deliver.handin_mapping import DRAFT_WORDS, Format, HandinColumn, M
 from pipeline.errors import RefusedError
 from pipeline.knowledge.codes import load_codes
 from pipeline.knowledge.region_table import region_codes
-from pipeline.review.review_snapshot import Desk, RunTables, lay_desk
+from pipeline.review.review_snapshot import ReviewSnapshot, RunTables, build_snapshot
 from pipeline.review.signatures import unsigned
 
 
@@ -48,7 +48,7 @@ def hand_in(cohort: Cohort, tables: RunTables, entries: pd.DataFrame, wanted: Ha
         RefusedError: a college is not signed or changed since (unless a draft), a value does not fit, nobody is left.
         UsageError: the template or the folder cannot be used.
     """
-    desk = lay_desk(tables, entries, today)
+    desk = build_snapshot(tables, entries, today)
     if not wanted.draft:
         reasons = [
             f"{code}/{name} {line}" for code, name in wanted.colleges for line in unsigned(desk, entries, code, name)
@@ -72,7 +72,7 @@ _SHOWN = 20
 _DIGITS = 15  # significant digits of a float
 
 
-def approved_people(desk: Desk, colleges: list[tuple[str, str]]) -> pd.DataFrame:
+def approved_people(desk: ReviewSnapshot, colleges: list[tuple[str, str]]) -> pd.DataFrame:
     """Return the approved students: `school_code` and every field as text, as approved, or else as in the registry."""
     people = desk.people
     chosen = pd.MultiIndex.from_frame(people[["school_code", "college"]]).isin(colleges)

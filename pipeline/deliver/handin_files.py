@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipeline.atomic_files import atomic_path
 from pipeline.collect.inputs import Archive, read_content
 from pipeline.deliver.handin_mapping import Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
-from pipeline.knowledge.text_columns import inert
-from pipeline.whole import appearing
+from pipeline.knowledge.text_columns import formula_safe
 from pipeline.workbook_writer import on_a4, room, text_book, write_row
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template
     """
     rows: Rows = list(table.itertuples(index=False, name=None))
     try:
-        with appearing(path) as draft:
+        with atomic_path(path) as draft:
             if form == "xlsx" and template:
                 _fill_template(draft, rows, mapping, template)
                 found = _read_xlsx(draft, mapping)
@@ -72,7 +72,7 @@ def _write_csv(path: Path, rows: Rows, mapping: Mapping) -> None:
     with path.open("w", encoding=_csv_encoding(mapping), newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow([column.name for column in mapping.columns])
-        writer.writerows([[inert(value) for value in row] for row in rows])
+        writer.writerows([[formula_safe(value) for value in row] for row in rows])
 
 
 def _csv_encoding(mapping: Mapping) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from pipeline import fields, resources
-from pipeline.cohort_mistakes import undecodable, unparsable, what_is_wrong
+from pipeline.cohort_mistakes import message_of, undecodable, unparsable
 from pipeline.errors import ConfigurationError, UsageError, reason_of
 
 Format = Literal["xlsx", "csv", "dbf"]
@@ -118,4 +118,4 @@ def _line(detail: ErrorDetails, data: dict[str, object]) -> str:
         column = columns[place[1]]  # pyright: ignore[reportUnknownVariableType]
         named = f"第 {place[1] + 1} 列 {column.get('name', '') if isinstance(column, dict) else ''}"
         named += "".join(f" {part}" for part in place[2:])
-    return f"{named}：{what_is_wrong(detail)}"
+    return f"{named}：{message_of(detail)}"

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from pipeline.cohort import Cohort
 from pipeline.deliver.recipients import Recipient, clean_address, mail_digest
 from pipeline.errors import ConfigurationError, MingceError, RefusedError
-from pipeline.render.pieces import in_the_office_s_name, render
+from pipeline.render.fragments import render, with_office_name
 from pipeline.states import OFFICE
 from pipeline.view.people import Chased
 
@@ -164,7 +164,7 @@ def render_letter(name: str, values: dict[str, Any], cohort: Cohort) -> tuple[st
     shared = {**values, "cohort": cohort.name, "office": office, "office_name": OFFICE, "reply": reply}
     html = render(f"mail/{name}.html.j2", **shared)
     text = render(f"mail/{name}.txt.j2", **{key: _one_line(value) for key, value in shared.items()})
-    html, text = in_the_office_s_name(html, office.name), text.replace(OFFICE, office.name)
+    html, text = with_office_name(html, office.name), text.replace(OFFICE, office.name)
     if _ID_NUMBER.search(html) or _ID_NUMBER.search(text):
         raise RefusedError(
             "邮件正文中出现了完整的身份证号码", where=f"寄送（{name}）", remedy="没有寄出，请报告维护人员"

@@ -41,7 +41,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Past:
+class MailEntry:
     """One ledger entry about a mail. `data` holds run, recipient and address, and stage, code and claim if given."""
 
     seq: int
@@ -57,11 +57,11 @@ class Outbox:
         self._ledger = ledger
         self._run = run_id
         self._done = "accepted" if cohort.mail else "written"
-        self._past: list[Past] = []
-        self._of: dict[str, list[Past]] = {}
+        self._past: list[MailEntry] = []
+        self._of: dict[str, list[MailEntry]] = {}
         self._held: dict[str, bool] = {}
         for row in ledger.entries(KIND).to_dict("records"):
-            self._note(Past(int(row["seq"]), row["action"], row["made_on"], json_object(row["data"])))
+            self._note(MailEntry(int(row["seq"]), row["action"], row["made_on"], json_object(row["data"])))
 
     def recover(self) -> int:
         """Flag open claims as unclear, and return their number. The caller holds the lock of sending."""
@@ -95,7 +95,7 @@ class Outbox:
             return "flagged", "地址曾被拒收，改正地址或用 --failed 重试"
         return self._after(past, last, content)
 
-    def _after(self, past: list[Past], last: Past | None, content: str) -> tuple[str, str] | None:
+    def _after(self, past: list[MailEntry], last: MailEntry | None, content: str) -> tuple[str, str] | None:
         if last is None:
             return None
         told = next((each for each in reversed(past) if each.action in (self._done, "unclear")), None)
@@ -122,7 +122,7 @@ class Outbox:
             raise RefusedError("另一个程序正在寄同一封邮件", where="寄送", remedy="请稍后再看结果")
         return stored.seq
 
-    def settle(self, recipient: Recipient, content: str, outcome: Attempt, claim: int = 0) -> None:
+    def record_outcome(self, recipient: Recipient, content: str, outcome: Attempt, claim: int = 0) -> None:
         """Record the result of an attempt. A claim has one result."""
         key = f"delivery:settle:{claim}" if claim else None
         self._write([self._entry(recipient, content, outcome, claim, key)])
@@ -147,10 +147,10 @@ class Outbox:
     def _write(self, entries: list[Entry]) -> list[Stored]:
         stored = self._ledger.append(*entries) if entries else []
         for each, entry in zip(stored, entries, strict=True):
-            self._note(Past(each.seq, entry.action, entry.made_on, entry.data))
+            self._note(MailEntry(each.seq, entry.action, entry.made_on, entry.data))
         return stored
 
-    def _note(self, past: Past) -> None:
+    def _note(self, past: MailEntry) -> None:
         self._past.append(past)
         self._of.setdefault(past.data["recipient"], []).append(past)
         if past.action in _SETTLED:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.atomic_files import atomic_path
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import safe_name
 from pipeline.deliver.message import Draft, Message
@@ -18,7 +19,6 @@ from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.smtp import ServerError
 from pipeline.errors import MingceError
 from pipeline.logs import log
-from pipeline.whole import appearing
 
 DOWN_AFTER = 3  # failed connections in a row
 WAITS = (60.0, 300.0, 900.0)  # seconds before the second, third and fourth attempt; greylisting ends in minutes
@@ -99,7 +99,7 @@ class Post:
             return None
         recipient = draft.recipient
         who = safe_name(f"{recipient.kind}-{recipient.address.replace('@', '_at_')}")[:60]
-        with appearing(self.folder / f"{who}-{recipient.key.rpartition(':')[2][:8]}.eml") as file:
+        with atomic_path(self.folder / f"{who}-{recipient.key.rpartition(':')[2][:8]}.eml") as file:
             file.touch(mode=0o600)
             file.write_bytes(raw)
         return message, raw
@@ -108,13 +108,13 @@ class Post:
         """Try once, and return the seconds until the next attempt, 0 if there is none."""
         recipient = message.recipient
         if self.server is None:
-            self.outbox.settle(recipient, content, Attempt("written"))
+            self.outbox.record_outcome(recipient, content, Attempt("written"))
             self._say(Result(recipient, "written", subject=message.subject))
             return 0
         claim, outcome = self._handed(self.server, recipient, raw, content)
         waits = WAITS[attempt - 1] if attempt <= len(WAITS) else 0
         if outcome.action != "deferred" or claim or not waits:
-            self.outbox.settle(recipient, content, outcome, claim)
+            self.outbox.record_outcome(recipient, content, outcome, claim)
         log("deliver").info(
             "attempt",
             extra={"recipient": recipient.key, "outcome": outcome.action, "code": outcome.code, "attempt": attempt},

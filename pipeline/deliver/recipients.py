@@ -114,7 +114,7 @@ def staff(kind: Kind, table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[R
     return sorted(recipients, key=lambda each: (each.address.casefold(), each.key)), missing
 
 
-def within(frame: pd.DataFrame, columns: list[str], scope: Iterable[Key]) -> pd.DataFrame:
+def in_scope(frame: pd.DataFrame, columns: list[str], scope: Iterable[Key]) -> pd.DataFrame:
     """Return the rows of `frame` whose `columns` are one of the keys of `scope`, in their order."""
     keys = set(scope)
     if not keys:

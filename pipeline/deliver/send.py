@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipeline.atomic_files import remove_drafts
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.deliver import recipients
@@ -30,9 +31,8 @@ from pipeline.deliver.smtp import SmtpServer, password_of
 from pipeline.deliver.source import MailSource, open_run
 from pipeline.deliver.student_mail import invitation_drafts, student_addresses, student_drafts
 from pipeline.lock import cohort_lock
-from pipeline.papers.errata import ERRATA, REPORTED, Erratum, errata_workbook, remember
+from pipeline.papers.errata import ERRATA, REPORTED, Erratum, errata_workbook, record_errata
 from pipeline.review.ledger import Ledger, open_ledger
-from pipeline.whole import sweep
 
 Pages = Callable[[Cohort, MailSource, list[Recipient]], FullPage]
 _NO_SERVER = "就业办 <mingce@localhost.localdomain>"
@@ -84,7 +84,7 @@ def send_due(
         return _dry_run(cohort, options, source, folder)
     with cohort_lock(cohort, clock.now(), "send"), open_ledger(cohort, clock.now) as ledger:
         for batch in folder.parent.glob("*"):
-            sweep(batch)
+            remove_drafts(batch)
         outbox = Outbox(ledger, cohort, source.run.run_id)
         recovered = outbox.recover()
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
@@ -99,7 +99,7 @@ def send_due(
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
                 _post(cohort, options, outbox, server, folder, clock, told, results).send_all(due)
         finally:
-            keep_reported(source, ledger, results)
+            record_reported(source, ledger, results)
     return Sent(source.run.run_id, results, unreachable, recovered, folder)
 
 
@@ -183,7 +183,7 @@ def registrar_drafts(cohort: Cohort, source: MailSource, registrars: Iterable[Re
             yield Draft(recipient, content, make)
 
 
-def keep_reported(source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
+def record_reported(source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
     """Record in the ledger which errata were sent. Their students then read that they were reported."""
     told: set[tuple[str, ...]] = set()
     for result in results:
@@ -191,7 +191,7 @@ def keep_reported(source: MailSource, ledger: Ledger, results: Iterable[Result])
         if result.recipient.kind == "registrar" and (result.action in ("accepted", "written") or earlier):
             told |= result.recipient.scope
     for (school,) in sorted(told):
-        remember(ledger, source.errata[school], REPORTED, by="mingce send")
+        record_errata(ledger, source.errata[school], REPORTED, by="mingce send")
 
 
 def _registrar_message(

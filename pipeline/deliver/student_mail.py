@@ -18,21 +18,21 @@ import pandas as pd
 from filelock import FileLock
 
 from pipeline import fields
+from pipeline.atomic_files import atomic_path
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.deliver.message import Draft, Message, render_letter
 from pipeline.deliver.recipients import Kind, Recipient, clean_address, mail_digest
 from pipeline.deliver.source import MailSource, run_to_send
 from pipeline.errors import InputError, RefusedError
-from pipeline.knowledge.crockford import read, written
+from pipeline.knowledge.crockford import decode_base32, encode_base32
 from pipeline.logs import mask
 from pipeline.papers.errata import first_reported
 from pipeline.resources import report_table
-from pipeline.review.decisions import one_a_slip, open_critical
+from pipeline.review.decisions import one_per_mistake, open_critical
 from pipeline.states import states
 from pipeline.tables import read_table
 from pipeline.view.answers import reported_in_words
 from pipeline.view.run_tables import Run
-from pipeline.whole import appearing
 
 LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
 """Headings under which the sheet may carry the code; none of them is a field of the form."""
@@ -47,7 +47,7 @@ def code_key(cohort: Cohort) -> bytes:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), mode=0o600):  # two processes make one key
         if not path.is_file() or not path.stat().st_size:
-            with appearing(path) as draft:
+            with atomic_path(path) as draft:
                 draft.touch(mode=0o600)
                 draft.write_text(secrets.token_hex(32), encoding="ascii")
     return path.read_text(encoding="ascii").strip().encode()
@@ -56,12 +56,12 @@ def code_key(cohort: Cohort) -> bytes:
 def code_for(key: bytes, cohort: str, school_code: str, student_number: str, address: str) -> str:
     """Return the code of one student's address."""
     text = "\x1f".join((cohort, school_code, student_number.upper(), address.strip().casefold()))
-    return written(hmac.new(key, text.encode(), hashlib.sha256).digest()[:5])
+    return encode_base32(hmac.new(key, text.encode(), hashlib.sha256).digest()[:5])
 
 
 def is_code(typed: str, code: str) -> bool:
     """Return whether a typed text is the code. Width, case, hyphens, spaces and look-alikes do not matter."""
-    return hmac.compare_digest(read(typed).encode(), code.encode())
+    return hmac.compare_digest(decode_base32(typed).encode(), code.encode())
 
 
 COLUMNS = ["school", "student_number", "submitted", "proved", "known"]
@@ -204,7 +204,7 @@ def _message(cohort: Cohort, recipient: Recipient, values: Mapping[str, object])
 
 def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:
     """Return by submission what the student must correct: label of the field, advice, value given."""
-    own = one_a_slip(open_critical(findings[findings["actor"] == "student"]))
+    own = one_per_mistake(open_critical(findings[findings["actor"] == "student"]))
     found: dict[str, list[tuple[str, str, str]]] = {}
     columns = ["submission_id", "field", "message", "given", "expected"]
     for submission, field, message, given, expected in own[columns].astype("str").itertuples(index=False, name=None):

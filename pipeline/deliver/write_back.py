@@ -15,7 +15,7 @@ from gspread.utils import absolute_range_name, rowcol_to_a1
 
 from pipeline.cohort import Cohort
 from pipeline.collect.google.access import connect_google
-from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient
+from pipeline.collect.google.http_client import RejectedRequestError, RetryPolicy, SheetsClient
 from pipeline.collect.google.tabs import ANSWERS_MARK, ANSWERS_TITLE, Book, Tab, read_book, refused_by_protection
 from pipeline.collect.inputs import GSHEET, is_gsheet, parse_source, spreadsheet_key
 from pipeline.errors import RefusedError
@@ -57,7 +57,7 @@ class Summary:
     unplaced: int
 
 
-def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience: Patience | None = None) -> Summary:
+def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience: RetryPolicy | None = None) -> Summary:
     """Write the answers of `run` into the answers spreadsheet, or into each spreadsheet of submissions.
 
     A `dry_run` writes nothing, and requests no permission to write.
@@ -97,7 +97,7 @@ def place_rows(rows: pd.DataFrame, keys: list[str], *, alone: bool) -> dict[str,
 
 
 def _write_one(
-    cohort: Cohort, key: str, rows: pd.DataFrame, dry_run: bool, patience: Patience | None
+    cohort: Cohort, key: str, rows: pd.DataFrame, dry_run: bool, patience: RetryPolicy | None
 ) -> SheetAnswers:  # fmt: skip
     client = connect_google(cohort, write=not dry_run, patience=patience)
     book = read_book(client, key, formats=True)

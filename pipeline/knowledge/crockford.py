@@ -10,12 +10,12 @@ _OURS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
 _READ_AS = str.maketrans("OILU", "011V")
 
 
-def written(value: bytes) -> str:
+def encode_base32(value: bytes) -> str:
     """Return bytes (a multiple of five) in groups of four, such as `7K3M-9QTE`."""
-    return read(base64.b32encode(value).decode().translate(_OURS))
+    return decode_base32(base64.b32encode(value).decode().translate(_OURS))
 
 
-def read(typed: str) -> str:
+def decode_base32(typed: str) -> str:
     """Return typed text in the form of `written`. Width, case, hyphens, spaces and look-alikes do not count."""
     plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
     letters = "".join(letter for letter in plain if letter in _ALPHABET)

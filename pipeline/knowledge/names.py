@@ -32,7 +32,7 @@ LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 
 
 @cache
-def lookalikes() -> dict[int, str]:
+def confusables() -> dict[int, str]:
     """Return the Han or Latin character that each look-alike stands for (for `str.translate`)."""
     # GBK's private-use characters E815 to E864 (FE50 to FEA0), as GB18030 reads the same bytes
     trails = [*range(0x50, 0x7F), *range(0x80, 0xA1)]
@@ -61,7 +61,7 @@ def clean_name(values: pd.Series) -> pd.Series:
 
 
 def _clean(name: str) -> str:
-    meant = unicodedata.normalize("NFC", visible(name)).translate(lookalikes())
+    meant = unicodedata.normalize("NFC", visible(name)).translate(confusables())
     return _BESIDE_HAN.sub("", _DOTS.sub(DOT, meant))
 
 
@@ -103,7 +103,7 @@ def _simplify():  # noqa: ANN202  # the library has no types
 
 
 @lru_cache(maxsize=50_000)
-def sounds(name: str) -> frozenset[str]:
+def pinyin_readings(name: str) -> frozenset[str]:
     """Return the toneless pinyin readings of a name, with surname readings: at most the first 512."""
     readings = [_readings(character) for character in key_of(_clean(name))]
     spoken = {"".join(parts) for parts in itertools.islice(itertools.product(*readings), _MOST_READINGS)}

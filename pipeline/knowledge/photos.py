@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.whole import sha256_of
+from pipeline.atomic_files import sha256_of
 
 NEAR = 4  # bits of 64
 CLOSE = 6.0  # mean difference of colours, of 255: copies at quality 40 or half the size stay under 3
@@ -35,7 +35,7 @@ Colours = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
 
 
-def near_same(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
+def near_duplicates(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
     """Return a group id (a member's SHA-256) for every picture that was handed in twice or more, else ""."""
     given = pd.DataFrame({"sha256": sha256.to_numpy(), "phash": phashes.to_numpy()}).astype("str")
     distinct = given[given["sha256"].ne("")].drop_duplicates("sha256")
@@ -120,7 +120,9 @@ class PhotoFile(NamedTuple):
     phash: str
 
 
-def examine_photos(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series) -> pd.DataFrame:
+def examine_photos(
+    shelf: PhotoFolder, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series
+) -> pd.DataFrame:
     """Return each row's photo by its name, student number or ID number: `COLUMNS`, `path` relative to the folder."""
     paths = [
         shelf.find(name, number, identity)
@@ -134,7 +136,7 @@ def examine_photos(shelf: Shelf, names: pd.Series, student_numbers: pd.Series, i
     return frame.astype({**kinds, "sha256": "str", "phash": "str"})
 
 
-class Shelf:
+class PhotoFolder:
     """The image files of one folder and the folders in it, by name and stem in any case."""
 
     def __init__(self, folder: Path) -> None:

@@ -18,7 +18,7 @@ Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.integer[Any]]
 
 
-def inert(value: str) -> str:
+def formula_safe(value: str) -> str:
     """Return a csv cell with ' before a value that a spreadsheet would read as a formula."""
     return f"'{value}" if value[:1] and value[:1] in "=+-@\t\r'" else value
 

@@ -12,7 +12,7 @@ import pandas as pd
 from rapidfuzz.distance import OSA
 
 from pipeline.knowledge.identifiers import IdNumbers, id_prefix
-from pipeline.knowledge.names import key_of, sounds
+from pipeline.knowledge.names import key_of, pinyin_readings
 from pipeline.match.keys import EXAM, HERE, ID, NAME, PERSON_KEYS, STUDENT, key_frame, pairs_of_keys
 from pipeline.tables import Frame
 
@@ -129,7 +129,7 @@ def _names_near(left: str, right: str) -> bool:
     """Return whether two names sound alike in one reading, or differ in one character of three or more."""
     if not left or not right:
         return False
-    if sounds(left) & sounds(right):
+    if pinyin_readings(left) & pinyin_readings(right):
         return True
     return len(left) > 2 and len(left) == len(right) and OSA.distance(left, right) == 1
 
@@ -149,7 +149,7 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
 
     Both other numbers replace a masked or misspelt name. A damaged ID number's first 15 digits need gender and name.
     """
-    found = [held(evidence, name) for name in ("id_row", "elsewhere_id_row", "numbers_row")]
+    found = [found_at(evidence, name) for name in ("id_row", "elsewhere_id_row", "numbers_row")]
     open_rows = np.flatnonzero(~np.logical_or.reduce(found))
     if not len(open_rows):
         return
@@ -188,12 +188,12 @@ def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
     owner = (evidence["numbers_row"] >= 0) & (evidence["id_row"] >= 0) & (evidence["numbers_row"] != evidence["id_row"])
     choices = [
         (another & ~_taken(evidence, other), other),
-        (held(evidence, "id_name_row"), evidence["id_name_row"]),
-        (held(evidence, "elsewhere_row"), evidence["elsewhere_row"]),
+        (found_at(evidence, "id_name_row"), evidence["id_name_row"]),
+        (found_at(evidence, "elsewhere_row"), evidence["elsewhere_row"]),
         (owner, evidence["numbers_row"]),
         ((evidence["id_row"] >= 0) & ~evidence["strays"], evidence["id_row"]),
-        (held(evidence, "id_row"), np.full_like(other, NONE)),
-        (held(evidence, "numbers_row"), evidence["numbers_row"]),
+        (found_at(evidence, "id_row"), np.full_like(other, NONE)),
+        (found_at(evidence, "numbers_row"), evidence["numbers_row"]),
         ((evidence["elsewhere_id_row"] >= 0) & ~evidence["strays"], evidence["elsewhere_id_row"]),
         (np.ones(len(other), dtype=bool), evidence["similar_row"]),
     ]
@@ -212,7 +212,7 @@ def _dismiss_strangers(people: _People, evidence: dict[str, np.ndarray]) -> None
             matched[at] = NONE
 
 
-def held(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noqa: ANN401 - a column of what is given
+def found_at(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noqa: ANN401 - a column of what is given
     """Return where one row or several fit this position."""
     return (evidence[name] >= 0) | evidence[SEVERAL[name]]
 

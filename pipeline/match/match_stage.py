@@ -23,7 +23,7 @@ from pipeline.match.persons import (
     counting,
     flag_columns,
     made_at,
-    settle_persons,
+    resolve_persons,
     submission_keys,
 )
 from pipeline.normalise.dates import AMBIGUOUS
@@ -192,14 +192,14 @@ def match(
     """
     rows = pd.concat([submissions, made_at(submissions, latest)], axis=1).reset_index(drop=True)
     live = ~rows["submission_id"].isin(list(withdrawn)).to_numpy()
-    counts, flags = settle_persons(submission_keys(rows), key_frame(registries.rows, PERSON_KEYS), live)
+    counts, flags = resolve_persons(submission_keys(rows), key_frame(registries.rows, PERSON_KEYS), live)
     ids = rows["submission_id"].to_numpy(dtype=object)
     instead = np.where(counts == np.arange(len(rows)), "", ids[counts])
     superseded_by = pd.Series(np.where(live, instead, WITHDRAWN), index=rows.index, dtype="str")
-    return match_settled(rows.assign(superseded_by=superseded_by, **flag_columns(flags)), registries)
+    return match_resolved(rows.assign(superseded_by=superseded_by, **flag_columns(flags)), registries)
 
 
-def match_settled(rows: Frame, registries: Registries) -> Matched:
+def match_resolved(rows: Frame, registries: Registries) -> Matched:
     """Return `match` of rows that have `superseded_by`, `FLAGS` and `persons.made_at` from `settle` already."""
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)

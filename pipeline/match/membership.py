@@ -37,7 +37,7 @@ def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
     equal = rows.duplicated(["school_code", *names])
     kept = rows[~equal].reset_index(drop=True)
     kept = kept.assign(**{DIFFERS: "", DOUBTED: False})
-    shared = kept[of_two_people(kept)]  # until one person's rows are one
+    shared = kept[number_of_two_people(kept)]  # until one person's rows are one
     again: list[object] = []
     for _, group in shared.groupby(_KEY, sort=False):
         again += _merge(kept, group, [name for name in names if name not in _KEY])
@@ -58,7 +58,7 @@ def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
     return list(others.index)
 
 
-def of_two_people(rows: Frame) -> pd.Series:
+def number_of_two_people(rows: Frame) -> pd.Series:
     """Return which of a registry's merged rows have a student number that is another person's, too."""
     return rows.duplicated(_KEY, keep=False) & (key_values("student_number", rows["student_number"]) != "")
 
@@ -148,7 +148,7 @@ def scope_digests(rows: Frame) -> pd.Series:
     return pd.Series([hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts], index=rows.index, dtype="str")
 
 
-def lay_scope(rows: Frame, decisions: Frame) -> Frame:
+def apply_scope(rows: Frame, decisions: Frame) -> Frame:
     """Return registry rows with `LAID`. The last decision on each student overrides the registry, now and later."""
     key = ["school_code", "student_number"]
     both = rows[key].merge(decisions, on=key, how="left", validate="m:1").set_axis(rows.index)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.knowledge.photos import join_pairs, near_same
+from pipeline.knowledge.photos import join_pairs, near_duplicates
 from pipeline.match.keys import (
     EXAM,
     HERE,
@@ -189,7 +189,7 @@ _PHOTO = ["photo_name", "photo_sha256", "photo_phash"]
 
 
 def submission_keys(rows: Frame) -> Frame:
-    """Return the input of `settle_persons`: keys of normalised rows, when each was made, its sheet and its photo."""
+    """Return the input of `resolve_persons`: keys of normalised rows, when each was made, its sheet and its photo."""
     times = {name: rows[name].to_numpy() for name in ("made_at", "timed")}
     keys = key_frame(rows, [*PERSON_KEYS, *SHARED_KEYS]).assign(**times)
     keys["sheet"] = text_keys(rows["file"] + "\x1f" + rows["sheet"])
@@ -200,7 +200,7 @@ def submission_keys(rows: Frame) -> Frame:
     return keys
 
 
-def settle_persons(keys: Frame, registry: Frame, live: Bools) -> tuple[Positions, npt.NDArray[np.int32]]:
+def resolve_persons(keys: Frame, registry: Frame, live: Bools) -> tuple[Positions, npt.NDArray[np.int32]]:
     """Return for each submission the position of its person's counting one, and `FLAGS` as bits.
 
     `keys`: `submission_keys`, as read. `registry`: `key_frame` by `PERSON_KEYS`. `live`: not withdrawn.
@@ -237,7 +237,7 @@ def _flag_shared(flags: npt.NDArray[np.int32], keys: Frame, registry: Frame, cou
     values = {name: look_up_key(keys, name.rpartition("_")[0]) for name in CLASHES}
     marks = {name: repeated(key, counting) for name, key in values.items()}
     if "photo_sha256" in keys:
-        groups = near_same(keys["photo_phash"][counting], keys["photo_sha256"][counting])
+        groups = near_duplicates(keys["photo_phash"][counting], keys["photo_sha256"][counting])
         values["photo_shared"] = np.zeros(len(keys), dtype=np.uint64)
         values["photo_shared"][counting] = pd.factorize(groups.where(groups != ""))[0] + 1
         marks["photo_shared"] = values["photo_shared"] > 0

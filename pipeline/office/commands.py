@@ -17,7 +17,7 @@ from pipeline.errors import MingceError, RefusedError, UsageError
 from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, in_a_row, show_in
 from pipeline.operate.column_report import Proposal, answers_of, look_at_columns
 from pipeline.render import overview
-from pipeline.render.pieces import Piece, piece
+from pipeline.render.fragments import Fragment, fragment
 from pipeline.resources import report_table
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
@@ -129,24 +129,24 @@ def show_look(office: DeskCohort) -> widgets.Widget:
     return output
 
 
-def left_today(office: DeskCohort) -> Piece:
+def left_today(office: DeskCohort) -> Fragment:
     """Return today's open work from the newest run. Before the first run, return the button to press."""
     try:
         run = newest_run(office.cohort)
     except RefusedError as error:
-        return Piece(piece("notes", heading="请看这里", lines=[str(error)]).html, "还没有运行")
+        return Fragment(fragment("notes", heading="请看这里", lines=[str(error)]).html, "还没有运行")
     page = overview.open_overview(str(run))
     site = f"网页在 {run / 'site' / 'index.html'}，双击即可打开，也可以整个文件夹拷走。"
     older = newer_attempt(office.cohort.reports_folder, run.name)
     with open_ledger(office.cohort) as ledger:
         asked = doubts(with_answers(page.run.summary, ledger.entries(YEARS)))
     parts = [
-        *([piece("notes", heading="请先核对", lines=asked[:12]).html] if asked else []),
+        *([fragment("notes", heading="请先核对", lines=asked[:12]).html] if asked else []),
         overview.show_today(page).html,
         overview.show_colleges(page).html,
-        piece("notes", heading="请看这里", lines=[*filter(None, [older]), site]).html,
+        fragment("notes", heading="请看这里", lines=[*filter(None, [older]), site]).html,
     ]
-    return Piece("\n".join(parts), "今天要做的")
+    return Fragment("\n".join(parts), "今天要做的")
 
 
 def show_columns(office: DeskCohort) -> widgets.Widget:

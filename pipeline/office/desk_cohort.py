@@ -14,9 +14,17 @@ from IPython.core.formatters import DisplayFormatter
 
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError
-from pipeline.render.pieces import Piece, piece
+from pipeline.render.fragments import Fragment, fragment
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import KINDS, Desk, Student, lay_desk, open_tables, seen_in, student_name
+from pipeline.review.review_snapshot import (
+    KINDS,
+    ReviewSnapshot,
+    Student,
+    build_snapshot,
+    open_tables,
+    seen_in,
+    student_name,
+)
 from pipeline.tables import COLUMNS, STATUSES
 
 EVERY = "全部"
@@ -38,7 +46,7 @@ class Listing:
     to name), which stays across pages, searches and desks.
     """
 
-    desk: Desk | None = None
+    desk: ReviewSnapshot | None = None
     college: str = EVERY
     status: str = EVERY
     words: str = ""
@@ -122,11 +130,11 @@ class DeskCohort:
         """Record that these people rows were shown."""
         self.seen.update(seen_in(people))
 
-    def desk(self) -> Desk:
+    def desk(self) -> ReviewSnapshot:
         """Return the newest run's tables under the current decisions."""
         tables, today = open_tables(self.cohort)
         with open_ledger(self.cohort) as ledger:
-            return lay_desk(tables, ledger.entries(*KINDS), today)
+            return build_snapshot(tables, ledger.entries(*KINDS), today)
 
     def reload(self) -> None:
         """List the current desk. Filter, page and ticks of its people stay. Nobody is listed if that raises."""
@@ -142,10 +150,10 @@ def open_office(cohort: str) -> DeskCohort:
     return DeskCohort(load_cohort(Path(cohort or ".")))
 
 
-def error_box(error: MingceError) -> Piece:
+def error_box(error: MingceError) -> Fragment:
     """Return the error and its remedy as a piece."""
     error.where = _LABELS.get(error.where, error.where)
-    return piece("notes", heading="请看这里", lines=str(error).splitlines())
+    return fragment("notes", heading="请看这里", lines=str(error).splitlines())
 
 
 def button(label: str, act: Callable[[], None], style: str = "") -> widgets.Button:

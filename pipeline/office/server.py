@@ -29,7 +29,7 @@ from nbformat.sign import NotebookNotary
 from pipeline import resources
 from pipeline.cohort import Cohort
 from pipeline.errors import MingceError
-from pipeline.render.pieces import render
+from pipeline.render.fragments import render
 
 Body = Mapping[str, str | Mapping[str, str]]
 NOTEBOOK = "START.ipynb"

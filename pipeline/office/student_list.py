@@ -10,14 +10,14 @@ import ipywidgets as widgets
 
 from pipeline import fields
 from pipeline.errors import MingceError
-from pipeline.knowledge.photos import Shelf
-from pipeline.office.deciding import DecisionForm
+from pipeline.knowledge.photos import PhotoFolder
+from pipeline.office.decision_form import DecisionForm
 from pipeline.office.desk_cohort import EVERY, PAGE, REQUEST, DeskCohort, box, button, error_box, in_a_row, show_in
-from pipeline.render.pieces import Piece, piece
+from pipeline.render.fragments import Fragment, fragment
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import Desk, Student, open_tables, records, student_name
+from pipeline.review.review_snapshot import ReviewSnapshot, Student, open_tables, records, student_name
 from pipeline.states import ACTORS
-from pipeline.student_facts import ROLES, by_whom, student_facts_of, what_was_done
+from pipeline.student_facts import ROLES, action_in_words, author_of, student_facts_of
 from pipeline.tables import STATUSES
 
 _WIDTHS = ("0 0 150px", "0 0 150px", "0 0 130px", "1 1 150px")  # columns of the list; a narrow window breaks them
@@ -111,7 +111,7 @@ class _Table:
         self.ticked.value = f"<b>{escape(self._office.listing.said())}</b>"
         self._on_tick()
 
-    def _row(self, desk: Desk, student: Student) -> widgets.Widget:
+    def _row(self, desk: ReviewSnapshot, student: Student) -> widgets.Widget:
         ticked = student_name(student) in self._office.listing.ticked
         layout = widgets.Layout(width="130px", margin="0")
         tick = widgets.Checkbox(value=ticked, description=str(student["name"])[:12], indent=False, layout=layout)
@@ -126,12 +126,12 @@ class _Table:
         line = widgets.Layout(border_bottom="1px solid #e3e8ee", align_items="center", width="100%")
         return widgets.HBox([tick, words, button("查看", lambda: self._open(desk, student))], layout=line)
 
-    def _open(self, desk: Desk, student: Student) -> None:
+    def _open(self, desk: ReviewSnapshot, student: Student) -> None:
         output, picture = widgets.Output(), None
         try:
             shown, picture = one_student(self._office, student)
             asked = change_request(desk, student)
-            shown = Piece(f"{asked.html}{_GAP}{shown.html}", shown.title) if asked else shown
+            shown = Fragment(f"{asked.html}{_GAP}{shown.html}", shown.title) if asked else shown
         except MingceError as error:
             shown = error_box(error)
         show_in(output, shown)
@@ -143,7 +143,7 @@ class _Table:
         photo = [widgets.Image(value=picture, layout=widgets.Layout(width="150px"))] if picture else []
         self.detail.children = (widgets.HBox(ways), *photo, output)
 
-    def _beside(self, desk: Desk, student: Student, step: int) -> None:
+    def _beside(self, desk: ReviewSnapshot, student: Student, step: int) -> None:
         """Open the student `step` rows further in the filtered list."""
         found = self._office.listing.found()
         names = list(map(student_name, records(found)))
@@ -169,7 +169,7 @@ def _line(cells: tuple[str, str, str, str]) -> str:
     return f'<div style="display:flex;flex-wrap:wrap;gap:0 12px;line-height:1.5">{spans}</div>'
 
 
-def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | None]:
+def one_student(office: DeskCohort, student: Student) -> tuple[Fragment, bytes | None]:
     """Return the facts about a student as a piece, and his photo if there is one. Raises RefusedError without a run."""
     name = student_name(student)
     tables, today = open_tables(office.cohort)
@@ -182,7 +182,7 @@ def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | No
     place = f"{about['college']}　{about['class_name']}　{about['major']}　{led}　{state}"
     counting = next((one for one in facts["submissions"] if one["role"] == "counts"), None)
     given: dict[str, Any] = counting["fields"] if counting else {}
-    shown = piece(
+    shown = fragment(
         "student",
         f"{student['name']}（{name}）",
         title=f"{student['name']}　{name}",
@@ -197,7 +197,7 @@ def one_student(office: DeskCohort, student: Student) -> tuple[Piece, bytes | No
     return shown, _picture(office, given, student)
 
 
-def change_request(desk: Desk, student: Student) -> Piece | None:
+def change_request(desk: ReviewSnapshot, student: Student) -> Fragment | None:
     """Return the approved and the requested submission as a piece, or None if the student requests no change."""
     if not student["change_request"]:
         return None
@@ -210,7 +210,7 @@ def change_request(desk: Desk, student: Student) -> Piece | None:
         if name in approved and name != "submitted_at" and (approved[name] or requested[name])
     ]
     title = f"{student['name']}（{student_name(student)}）申请修改"
-    return piece(
+    return fragment(
         "comparison",
         title,
         title=title,
@@ -239,15 +239,17 @@ def _finding(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _entry(row: dict[str, Any]) -> tuple[str, str, str, str]:
-    what = f"{what_was_done(row['kind'], row['action'])} {row['rule']}".strip()
-    return str(row["at"])[:16].replace("T", " "), what, by_whom(row), str(row["why"])
+    what = f"{action_in_words(row['kind'], row['action'])} {row['rule']}".strip()
+    return str(row["at"])[:16].replace("T", " "), what, author_of(row), str(row["why"])
 
 
 def _picture(office: DeskCohort, given: dict[str, Any], student: Student) -> bytes | None:
     folder = office.cohort.photos_folder
     if folder is None or not given.get("photo"):
         return None
-    found = Shelf(folder).find(str(given["photo"]), str(student["student_number"]), str(given.get("id_number", "")))
+    found = PhotoFolder(folder).find(
+        str(given["photo"]), str(student["student_number"]), str(given.get("id_number", ""))
+    )
     if found is None or found.stat().st_size > _LONGEST_PICTURE:
         return None
     return found.read_bytes()

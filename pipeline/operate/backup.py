@@ -12,13 +12,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
 
+from pipeline.atomic_files import remove_drafts
 from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import InputError, MingceError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import Head, Ledger, known_heads, missing_heads, open_ledger, open_ledger_file
 from pipeline.review.ledger_database import ledger_url
-from pipeline.whole import sweep
 
 _SIDES = ("-wal", "-shm")  # SQLite's side files of a database that was not closed
 
@@ -38,7 +38,7 @@ def backup_ledger(cohort: Cohort, destination: Path, now: datetime, by: str = ""
         path = destination / f"{name}-{now:%Y%m%d-%H%M%S}.sqlite"
         mine = f"{glob.escape(name)}-????????-??????.sqlite"  # another cohort's name may begin with this one's
     with cohort_lock(cohort, now, "backup"), open_ledger(cohort) as ledger:
-        sweep(path.parent, f"{mine}*")
+        remove_drafts(path.parent, f"{mine}*")
         found = ledger.verify()
         if found:
             raise RefusedError(f"账本没有通过核对：{found[0]}", where=cohort.name, remedy="请先运行 mingce doctor")

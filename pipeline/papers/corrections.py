@@ -18,7 +18,7 @@ from pipeline.collect import template
 from pipeline.collect.template import FormColumn
 from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import Students, text_records
-from pipeline.review.decisions import one_a_slip
+from pipeline.review.decisions import one_per_mistake
 from pipeline.scale.amending import SUBMISSION_ID
 from pipeline.view.answers import safe_message
 from pipeline.workbook_writer import LONGEST, height, text_book
@@ -89,13 +89,13 @@ def _masked(row: Row) -> Row:
     return replace(row, given=given, faults=faults)
 
 
-def rows_to_mend(students: Students) -> list[Row]:
+def rows_to_correct(students: Students) -> list[Row]:
     """Return rows that student or counselor can correct, by class and student number. Approved students have none."""
     done = students.roster["submission_id"][students.roster["status"].isin(_DONE)]
     found = students.findings
     found = found[~found["excepted"] & found["severity"].isin(list(_COLOURS)) & found["actor"].isin(_ACTORS)]
     found = found[(found["submission_id"] != "") & ~found["submission_id"].isin(list(done))]
-    found = one_a_slip(found.sort_values("severity", kind="stable"))
+    found = one_per_mistake(found.sort_values("severity", kind="stable"))
     given = _given(students, list(dict.fromkeys(found["submission_id"])))
     faults: dict[str, dict[str, tuple[str, str]]] = {}
     classes: dict[str, str] = {}

@@ -157,7 +157,7 @@ def _days(entries: Frame) -> dict[str, dict[str, str]]:
     return days
 
 
-def remember(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str) -> None:
+def record_errata(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: str) -> None:
     """Record in the ledger which rows are listed, or reported, for the first time."""
     listed = list(rows)
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.cohort import Cohort, unmistakable
+from pipeline.atomic_files import atomic_path
+from pipeline.cache import journal, write_journal_line
+from pipeline.cohort import Cohort, distinct_name
 from pipeline.colleges import College
 from pipeline.errors import RefusedError, UsageError
-from pipeline.kept import journal, write_line
-from pipeline.papers import corrections, errata, posted
+from pipeline.papers import corrections, errata, student_papers
 from pipeline.papers.class_roster import NO_CLASS, PROOF, Students, paper_students, proof_paper
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
@@ -19,7 +20,6 @@ from pipeline.run_folder import JOURNAL, unread_of
 from pipeline.typeset import Paper
 from pipeline.view.answers import answer_rows
 from pipeline.view.run_tables import Run, college_folder
-from pipeline.whole import appearing
 
 FOLDER = "papers"
 BEFORE = "before"
@@ -40,7 +40,7 @@ class PaperRequest:
 
 
 @dataclass
-class Made:
+class WrittenPapers:
     """The folder and files of papers, and the colleges without papers, with the reason."""
 
     folder: Path
@@ -70,24 +70,24 @@ class PaperFolder:
         path = self.root / name
         if isinstance(content, bytes):
             self._put(path, content)
-        elif self._known.get(content.key, ("",))[0] != path or not self.taken(content.key):
-            self._note(name, content.key, self.taken(content.key) or content.pdf())
+        elif self._known.get(content.key, ("",))[0] != path or not self.reusable(content.key):
+            self._note(name, content.key, self.reusable(content.key) or content.pdf())
         return path
 
-    def mailed(self, name: str, key: str, make: Callable[[], bytes]) -> bytes:
+    def attachment(self, name: str, key: str, make: Callable[[], bytes]) -> bytes:
         """Return what was made of equal data before, else make and keep it."""
-        content = self.taken(key)
+        content = self.reusable(key)
         if not content:
             content = make()
-            self.keep(name, key, content)
+            self.store(name, key, content)
         return content
 
-    def keep(self, name: str, key: str, content: bytes) -> None:
+    def store(self, name: str, key: str, content: bytes) -> None:
         """Keep an attachment, apart from the papers: mails mask what papers may not. Without a key it is not kept."""
         if key:
             self._note(f"mail/{name}", key, content)
 
-    def taken(self, key: str) -> bytes:
+    def reusable(self, key: str) -> bytes:
         """Return the file that was made with a key, if it exists and has its SHA-256, else nothing."""
         path, sha256 = self._known.get(key, (self.root, ""))
         content = path.read_bytes() if path.is_file() else b""
@@ -98,12 +98,12 @@ class PaperFolder:
         sha256 = hashlib.sha256(content).hexdigest()
         self._known[key] = self.root / name, sha256
         (self.root / JOURNAL).touch(mode=0o600)
-        write_line(self.root, key, {name: sha256})
+        write_journal_line(self.root, key, {name: sha256})
 
     def _put(self, path: Path, content: bytes) -> None:
         for folder in (self.root.parent, self.root, path.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with appearing(path) as draft:
+        with atomic_path(path) as draft:
             draft.touch(mode=0o600)
             draft.write_bytes(content)
 
@@ -117,16 +117,16 @@ def has_run(cohort: Cohort) -> bool:
     return True
 
 
-def make_guide(cohort: Cohort) -> Made:
+def make_guide(cohort: Cohort) -> WrittenPapers:
     """Write the guide, which needs no run."""
     folder = PaperFolder(cohort, BEFORE)
-    return Made(folder.root, [folder.write(name, content) for name, content in _guide(cohort)])
+    return WrittenPapers(folder.root, [folder.write(name, content) for name, content in _guide(cohort)])
 
 
-def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> Made:
+def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> WrittenPapers:
     """Write the papers of a run. Raise `UsageError` if no requested college has a requested class."""
     folder = PaperFolder(cohort, run.run_id)
-    made = Made(folder.root)
+    made = WrittenPapers(folder.root)
     found: set[str] = set()
     for maker in [_OF_ALL[kind] for kind in wanted.kinds if kind in _OF_ALL]:
         for name, content in maker(cohort, run, wanted):
@@ -161,7 +161,7 @@ def _classes(students: Students, wanted: PaperRequest) -> Iterator[Students]:
 
 def class_file(name: str, ending: str) -> str:
     """Return the file name of a class. No two classes share one."""
-    return f"{unmistakable(name or NO_CLASS)}-{ending}"
+    return f"{distinct_name(name or NO_CLASS)}-{ending}"
 
 
 def _proofs(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
@@ -171,7 +171,7 @@ def _proofs(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterato
 
 
 def _corrections(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
-    rows, form = corrections.rows_to_mend(students), corrections.Form.of(cohort)
+    rows, form = corrections.rows_to_correct(students), corrections.Form.of(cohort)
     name = f"{corrections.NAME}.xlsx"
     for one in wanted.classes:
         own = [row for row in rows if row.class_name == one]
@@ -187,8 +187,8 @@ def _results(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterat
     for one in _classes(students, wanted):
         mine = own[own["班级"] == one.class_name]
         if len(mine):
-            content = posted.results_workbook(one, mine, cohort.name, posted.whom_to_ask(cohort))
-            yield class_file(one.class_name, f"{posted.RESULTS}.xlsx"), content
+            content = student_papers.results_workbook(one, mine, cohort.name, student_papers.whom_to_ask(cohort))
+            yield class_file(one.class_name, f"{student_papers.RESULTS}.xlsx"), content
 
 
 def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
@@ -199,18 +199,18 @@ def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
             if school.code in unread or (asked and school.code not in asked):
                 continue
             rows = errata.errata_of(run, school, ledger.entries(errata.KIND))
-            errata.remember(ledger, rows, errata.LISTED, by="mingce papers")
+            errata.record_errata(ledger, rows, errata.LISTED, by="mingce papers")
             if wanted.by and not school.registrar:
-                errata.remember(ledger, rows, errata.REPORTED, by=wanted.by)
+                errata.record_errata(ledger, rows, errata.REPORTED, by=wanted.by)
                 rows = errata.errata_of(run, school, ledger.entries(errata.KIND))
             if rows:
                 content = errata.errata_workbook(rows, cohort, school, run.as_of)
-                yield f"{unmistakable(school.code)}-{errata.ERRATA}.xlsx", content
+                yield f"{distinct_name(school.code)}-{errata.ERRATA}.xlsx", content
 
 
 def _guide(cohort: Cohort, *_: object) -> Iterator[File]:
-    yield f"{posted.GUIDE}.pdf", posted.guide_paper(cohort)
-    yield f"{posted.GUIDE}.txt", posted.group_message(cohort).encode()
+    yield f"{student_papers.GUIDE}.pdf", student_papers.guide_paper(cohort)
+    yield f"{student_papers.GUIDE}.txt", student_papers.group_message(cohort).encode()
 
 
 _KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = {

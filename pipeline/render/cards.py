@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from pipeline.render.clean import active_parts, clean_html, embedded_picture, says_something
-from pipeline.render.pieces import in_the_office_s_name, render
+from pipeline.render.fragments import render, with_office_name
+from pipeline.render.sanitise import active_parts, clean_html, embedded_picture, has_content
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -67,7 +67,7 @@ class Page:
 def page(notebook: NotebookNode, *, token: str = "", line: str = "", folder: str = "") -> str:
     """Return an executed notebook as HTML without code (see `page_of`)."""
     made = page_of(notebook, token, line, folder)
-    return in_the_office_s_name(render("page/page.html.j2", page=made, office=made.office), made.office.get("name", ""))
+    return with_office_name(render("page/page.html.j2", page=made, office=made.office), made.office.get("name", ""))
 
 
 def page_of(notebook: NotebookNode, token: str = "", line: str = "", folder: str = "") -> Page:
@@ -131,7 +131,7 @@ def _piece(cell: NotebookNode, facts: Mapping[str, Any], data: Mapping[str, Any]
     section = str(facts["section"])
     title = str(facts.get("title") or data.get("text/plain", ""))
     if svg := data.get("image/svg+xml"):
-        html = render("pieces/figure.html.j2", section=section, facts=facts, svg=Markup(svg))
+        html = render("fragments/figure.html.j2", section=section, facts=facts, svg=Markup(svg))
     else:
         html = data["text/html"]
     short = ("short",) if facts.get("short") else ()
@@ -196,7 +196,7 @@ def _bundle(page: Page, data: Mapping[str, Any], metadata: Mapping[str, Any]) ->
     if "text/html" in data:
         page.behind["脚本、表单、别处的图片"] += active_parts(data["text/html"])
         cleaned = clean_html(data["text/html"])
-        if says_something(cleaned):
+        if has_content(cleaned):
             yield Markup('<div class="wide" tabindex="0">{}</div>').format(cleaned)
             return
     kind = next((kind for kind in _PICTURES if kind in data), "")

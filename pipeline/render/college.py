@@ -7,10 +7,10 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
 from pipeline.render import figures
+from pipeline.render.fragments import BACK, Fragment, Picture, section
 from pipeline.render.frames import DIFFERENCES, heading
-from pipeline.render.pieces import BACK, Picture, Piece, section
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines, outside_in_words
-from pipeline.render.sections import changes_piece, first_run, head_piece, listing, ready_notebook, rows_of, show_work
+from pipeline.render.sections import changes_piece, first_run, head_piece, listing, rows_of, set_up_notebook, show_work
 from pipeline.states import theme
 from pipeline.tables import Frame, empty
 from pipeline.view import remaining_work
@@ -49,7 +49,7 @@ def open_page(run: str, college: str, school: str) -> Scope:
         school=school,
         college=college,
     )
-    ready_notebook(f"已打开 {college}（{name}，{opened.cohort}，数据截至 {opened.as_of}）", page.token)
+    set_up_notebook(f"已打开 {college}（{name}，{opened.cohort}，数据截至 {opened.as_of}）", page.token)
     return page
 
 
@@ -72,7 +72,7 @@ def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope
     return own
 
 
-def show_head(page: Scope) -> Piece:
+def show_head(page: Scope) -> Fragment:
     """Return the heading with the day, the signature and changes since it."""
     line = f"{page.school_name} · {page.run.cohort}毕业生信息核对"
     title = f"{page.college} · {page.counselor}" if page.counselor else page.college
@@ -99,19 +99,19 @@ def _banners(page: Scope) -> list[dict[str, str]]:
     ]
 
 
-def show_today(page: Scope) -> Piece:
+def show_today(page: Scope) -> Fragment:
     """Return today's work: students left, who acts first, the deadline, and all open work in that order."""
     whose = "您班级的" if page.counselor else "所有"
     after = f"另有名单外的提交 {page.extras} 条：{_SETTLE}见下面“要找的学生”。" if page.extras else ""
     signature = None if page.counselor else page.signature
-    nothing_left = f"{whose}学生都已审核通过。{page.step.told}"
+    nothing_left = f"{whose}学生都已审核通过。{page.step.text}"
     day, window = page.as_of, page.window
     return show_work(page.statuses, day, window, page.step, nothing_left, signature, after=after, people="#chase")
 
 
-def show_progress(page: Scope) -> Piece:
+def show_progress(page: Scope) -> Fragment:
     """Return the pace in a sentence and the students by state as one bar."""
-    sentence = page.signature.told(page.window.college_due) if page.signature.stands else ""
+    sentence = page.signature.text(page.window.college_due) if page.signature.stands else ""
     return section(
         "progress",
         "离截止的进度",
@@ -127,7 +127,7 @@ def show_trend(page: Scope, title: str = "") -> Picture:
     return figures.trend(page.trend, title)
 
 
-def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: int = _REASONS) -> Piece:
+def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: int = _REASONS) -> Fragment:
     """Return bars of reasons, with the students that each alone would free. A Scope stands for all its reasons."""
     found = reasons.reasons() if isinstance(reasons, Scope) else reasons
     return section(
@@ -144,14 +144,14 @@ def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: 
 _SECTION_OF = {"class_name": "classes", "major": "majors"}
 
 
-def show_matrix(groups: Frame, title: str, lead: str = "") -> Piece:
+def show_matrix(groups: Frame, title: str, lead: str = "") -> Fragment:
     """Return groups (`page.by_class()`, `page.by_major()`) by state as a table with shaded cells."""
     of = str(groups.columns[0])
     entries = [{**entry, "href": "#chase"} for entry in remaining_work.entries(groups)]
     return section("matrix", title, _SECTION_OF.get(of, of), kind=heading(of), lead=lead, entries=entries)
 
 
-def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
+def show_bars(groups: Frame, title: str, lead: str = "") -> Fragment:
     """Return groups of students by state as bars."""
     of = str(groups.columns[0])
     entries = remaining_work.entries(groups)
@@ -160,7 +160,7 @@ def show_bars(groups: Frame, title: str, lead: str = "") -> Piece:
     return section("bars", title, name, kind=heading(of), lead=lead, entries=entries, counts=counts)
 
 
-def show_chase(page: Scope, title: str = "", lead: str = "") -> Piece:
+def show_chase(page: Scope, title: str = "", lead: str = "") -> Fragment:
     """Return the unapproved students by counselor and class, with masked numbers."""
     groups, hidden = _capped(by_counselor(page.chase, _CHASED_FAMILIES))
     waiting = by_class([student for student in page.chase if student.state.family == "review"])
@@ -217,12 +217,12 @@ def show_headcount(
     page: Scope,
     title: str = "人数统计",
     lead: str = "按专业；与同一文件夹的 headcount.xlsx、headcount.pdf 同一份数据。",
-) -> Piece:
+) -> Fragment:
     """Return the headcount by major, with the numbers and digest of the printed one."""
     return section("headcount", title, lead=lead, headcount=headcount_of(page), columns=COLUMNS)
 
 
-def show_differences(page: Scope) -> Piece:
+def show_differences(page: Scope) -> Fragment:
     """Return the students of a college in one set only. Those who only await approval are left out."""
     told: list[tuple[str, ...]] = []
     if page.run.has("differences"):
@@ -240,7 +240,7 @@ def show_differences(page: Scope) -> Piece:
     )
 
 
-def show_changes(page: Scope) -> Piece:
+def show_changes(page: Scope) -> Fragment:
     """Return the students whose state changed since the previous run."""
     before = page.run.previous
     if before is None:
@@ -253,10 +253,10 @@ def show_changes(page: Scope) -> Piece:
         named = move.people if move.after and move.count <= _NAMED else move.people.iloc[:0]
         people = list(zip(named["student_number"], named["name"], strict=True))
         lines.append({"move": move, "people": people, "where": []})
-    return changes_piece(f"与 {before.called}相比。", lines)
+    return changes_piece(f"与 {before.title}相比。", lines)
 
 
-def show_notes(page: Scope, title: str = "", lead: str = "") -> Piece:
+def show_notes(page: Scope, title: str = "", lead: str = "") -> Fragment:
     """Return how the figures are counted, and which rules were not checked."""
     run, window = page.run, page.window
     lines = [

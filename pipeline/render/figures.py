@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from pipeline.render.pieces import Picture
+from pipeline.render.fragments import Picture
 from pipeline.resources import report_table
 from pipeline.states import theme
 from pipeline.typeset import drawing

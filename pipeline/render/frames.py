@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from pipeline import fields
-from pipeline.render.pieces import render
+from pipeline.render.fragments import render
 from pipeline.resources import report_table
 from pipeline.states import ACTORS, theme
 from pipeline.tables import CERTIFIED, SEVERITIES, STATUSES
@@ -56,7 +56,7 @@ def column_words(column: pd.Series) -> pd.Series:
     return text.map({each: words.get(each, each) for each in text.unique()}).astype("str") if words else text
 
 
-def as_bundle(frame: pd.DataFrame | pd.Series, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
+def mime_bundle(frame: pd.DataFrame | pd.Series, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the MIME bundle of a frame or series for a notebook: the HTML table and pandas' own text."""
     return {"text/html": as_table(frame), "text/plain": repr(frame)}, {"mingce": {"frame": True}}
 
@@ -74,7 +74,7 @@ def as_table(frame: pd.DataFrame | pd.Series, rows: int = ROWS) -> str:
     )
     columns = [*labels, *(top.iloc[:, at] for at in range(top.shape[1]))]
     return render(
-        "pieces/frame.html.j2",
+        "fragments/frame.html.j2",
         headings=[list(line) for line in zip(*map(_headings, columns), strict=True)],
         numeric=[is_numeric_dtype(column) and not is_bool_dtype(column) for column in columns],
         labels=len(labels),

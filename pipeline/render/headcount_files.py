@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import segno
 
+from pipeline.atomic_files import atomic_path, sha256_of
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.render import printed_headcount as printed
 from pipeline.render.printed_headcount import Headcount
-from pipeline.review.review_snapshot import Desk, college_students
+from pipeline.review.review_snapshot import ReviewSnapshot, college_students
 from pipeline.review.signatures import code_of, signed_digest
 from pipeline.tables import read_table
 from pipeline.tabulate.headcount import make_headcount
 from pipeline.typeset import paper_of, qr_svg, watermark
-from pipeline.whole import appearing, sha256_of
 from pipeline.workbook_writer import A4, PAGES, height, text_book
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class SignedFolder:
         for name, write in FILES.items():
             path = self.path / code_of(headcount.digest) / name
             if not (known.get(name) and path.is_file() and sha256_of(path) == known[name]):
-                with appearing(path) as draft:
+                with atomic_path(path) as draft:
                     write(draft, headcount)
                     draft.chmod(0o600)
             kept[name] = sha256_of(path)
@@ -236,7 +236,7 @@ class SignedFolder:
         shutil.copyfile(kept, place)
 
 
-def final_headcount(desk: Desk, college: College, cohort: Cohort, day: date) -> Headcount:
+def final_headcount(desk: ReviewSnapshot, college: College, cohort: Cohort, day: date) -> Headcount:
     """Return the headcount to sign, by the current decisions in `desk`. `day` is the date of the run's data."""
     run = cohort.reports_folder / "runs" / desk.tables.run_id
     certifications, outside = (read_table(run, name) for name in ("certifications", "outside"))

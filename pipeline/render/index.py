@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from pipeline.render.fragments import render, with_office_name
 from pipeline.render.overview import banners, show_today
-from pipeline.render.own import OwnPage
-from pipeline.render.pieces import in_the_office_s_name, render
+from pipeline.render.page_notebooks import OwnPage
 from pipeline.view.all_colleges import Overview
 from pipeline.view.run_tables import Run, college_folder, school_page
 
@@ -40,7 +40,7 @@ def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
         office=run.office,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    html = in_the_office_s_name(html, run.office["name"])
+    html = with_office_name(html, run.office["name"])
     path.write_text(html, encoding="utf-8", newline="\n")
 
 

@@ -19,10 +19,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError, UsageError, reason_of, slip_of
-from pipeline.logs import hush_libraries
-from pipeline.render.prepared import Prepared, bound_memory, can_fork, forget_secrets, prepare
-from pipeline.whole import appearing
+from pipeline.atomic_files import atomic_path
+from pipeline.errors import InputError, UsageError, hint_for_error, reason_of
+from pipeline.logs import silence_libraries
+from pipeline.render.prepared import Prepared, can_fork, forget_secrets, limit_memory, prepare
 
 MEMORY = 2 << 30
 """Bytes a notebook's kernel may allocate, unless the caller says otherwise."""
@@ -137,7 +137,7 @@ def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Conn
 
 def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
     """Run the jobs that arrive by `connection`; send back (kind, text) of failures. `starting` locks a cold start."""
-    hush_libraries()
+    silence_libraries()
     os.umask(0o077)
     forget_secrets(os.environ)
     left: list[Any] = []
@@ -153,14 +153,14 @@ def _client(
     connection: Connection, starting: AbstractContextManager[Any] | None, memory: int, left: list[Any] | None
 ) -> Callable[..., Any]:
     if starting is None:
-        from pipeline.render.cells import ForkedClient
+        from pipeline.render.forked_cells import ForkedClient
 
         return partial(ForkedClient, watched=connection, memory=memory, left=left)
     import papermill  # noqa: F401 # pyright: ignore[reportUnusedImport] - it imports the engine
 
     from pipeline.render.engine import MingceClient
 
-    bound_memory(memory)
+    limit_memory(memory)
     return partial(MingceClient, starting=starting)
 
 
@@ -184,7 +184,7 @@ def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
     from pipeline.render import cards
     from pipeline.render.parameters import read_notebook
 
-    with appearing(job.output_notebook, contended=True) as draft:  # a lost worker's job may still run
+    with atomic_path(job.output_notebook, contended=True) as draft:  # a lost worker's job may still run
         try:
             executed = papermill.execute_notebook(
                 read_notebook(job.notebook),
@@ -202,7 +202,7 @@ def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
             return _told(error.ename, error.evalue, error.cell_index)
     if job.output_html is not None:
         page = cards.page(executed, token=job.token, line=job.line, folder=str(job.notebook.parent))
-        with appearing(job.output_html, contended=True) as draft:
+        with atomic_path(job.output_html, contended=True) as draft:
             draft.write_text(page, encoding="utf-8", newline="\n")
     return "", ""
 
@@ -214,4 +214,4 @@ def _told(name: str, text: str, cell: int) -> tuple[str, str]:
         return ours[name], f"{where}：{text}"
     if name in {"MemoryError", "ArrowMemoryError", "_ArrayMemoryError"}:
         return "memory", f"{where}：内存不够（{name}）"
-    return "failed", f"{where}出错（{name}），{slip_of(name) or '详见执行后的 notebook'}"
+    return "failed", f"{where}出错（{name}），{hint_for_error(name) or '详见执行后的 notebook'}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.cohort_sections import Standing
 from pipeline.render import figures, sections
-from pipeline.render.pieces import Picture, Piece, section
+from pipeline.render.fragments import Fragment, Picture, section
 from pipeline.render.registry_page import show_problems
 from pipeline.review.standing import formula_text
 from pipeline.summary import doubts
@@ -34,11 +34,11 @@ def open_overview(run: str, school: str = "") -> Overview:
         InputError: the run or school does not exist.
     """
     opened = load_run(run)
-    sections.ready_notebook()
+    sections.set_up_notebook()
     return Overview(opened, opened.of_school("colleges", school), school)
 
 
-def show_head(page: Overview) -> Piece:
+def show_head(page: Overview) -> Fragment:
     """Return the heading with cohort, schools and day."""
     run = page.run
     title = run.school_name(page.school) if page.school else f"{run.cohort}毕业生信息核对"
@@ -58,7 +58,7 @@ def banners(page: Overview) -> list[dict[str, str]]:
     return [{"head": head, "text": text, **colours} for head, text in told]
 
 
-def show_today(page: Overview) -> Piece:
+def show_today(page: Overview) -> Fragment:
     """Return the work left in all colleges, who acts first, the deadline, and colleges that wait for a signature."""
     first, told = ahead(entry["at"] for entry in page.entries)
     if number := page.extras.total():
@@ -68,7 +68,7 @@ def show_today(page: Overview) -> Piece:
     return sections.show_work(page.statuses, day, window, first, nothing_left, after=told, headline=page.headline)
 
 
-def show_progress(page: Overview) -> Piece:
+def show_progress(page: Overview) -> Fragment:
     """Return the students per family of states and past each gate."""
     name, gates = "progress", page.gates
     return section("gates", "走到哪一步", name, gates=gates, counts=page.counts, total=page.total, unit=page.unit)
@@ -79,7 +79,7 @@ def show_trend(page: Overview, title: str = "") -> Picture:
     return figures.trend(page.trend, title)
 
 
-def show_changes(page: Overview) -> Piece | None:
+def show_changes(page: Overview) -> Fragment | None:
     """Return the changes since the previous run by college; None for many schools, whose own pages have them."""
     before = page.run.previous
     if page.by_school:
@@ -88,7 +88,7 @@ def show_changes(page: Overview) -> Piece | None:
         return sections.first_run()
     found = moves(*(run.of_school("roster", page.school, COMPARED) for run in (page.run, before)))
     lines = [{"move": move, "people": [], "where": _where(page, move)} for move in found]
-    return sections.changes_piece(f"与 {before.called}相比{'；点院系看是哪些学生' if found else ''}。", lines)
+    return sections.changes_piece(f"与 {before.title}相比{'；点院系看是哪些学生' if found else ''}。", lines)
 
 
 def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
@@ -103,7 +103,7 @@ def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
     return [*told, (f"另外 {len(places) - _PLACES} 个院系", "", more)] if more else told
 
 
-def show_colleges(page: Overview) -> Piece:
+def show_colleges(page: Overview) -> Fragment:
     """Return the table of colleges with links to their dashboards, or of schools with links to their pages."""
     leads_to = "它的各院系" if page.by_school else "它的看板"
     return section(
@@ -117,7 +117,7 @@ def show_colleges(page: Overview) -> Piece:
     )
 
 
-def show_risks(page: Overview) -> Piece:
+def show_risks(page: Overview) -> Fragment:
     """Return colleges or schools by state as a heat map of the share that is not approved."""
     people = "colleges" if page.by_school else "chase"  # the section of an entry's page where its people are
     entries = [
@@ -134,7 +134,7 @@ def show_risks(page: Overview) -> Piece:
     return section("matrix", "风险在哪里", "risks", kind=page.unit, lead=lead, entries=entries)
 
 
-def show_standing(page: Overview) -> Piece:
+def show_standing(page: Overview) -> Fragment:
     """Return the ranking of colleges or schools with its formula."""
     begun = page.statuses.get("missing", 0) < page.total
     ranked = sorted(page.units if begun else [], key=lambda entry: (int(entry["rank"]) or 10**6, entry["name"]))
@@ -155,7 +155,7 @@ def show_standing(page: Overview) -> Piece:
     )
 
 
-def show_years(page: Overview) -> Piece | None:
+def show_years(page: Overview) -> Fragment | None:
     """Return majors whose headcount changed by 20 % or more, with explanations; None without a year before."""
     table = page.run.of_school("years", page.school) if page.run.has("years") else None
     if table is None:
@@ -172,7 +172,7 @@ def show_years(page: Overview) -> Piece | None:
     )
 
 
-def show_outside(page: Overview) -> Piece | None:
+def show_outside(page: Overview) -> Fragment | None:
     """Return registry students outside the class with the reason and its source; None when there are none."""
     table = page.run.of_school("outside", page.school) if page.run.has("outside") else None
     if table is None or table.empty:
@@ -190,7 +190,7 @@ def show_outside(page: Overview) -> Piece | None:
     )
 
 
-def show_moved(page: Overview) -> Piece | None:
+def show_moved(page: Overview) -> Fragment | None:
     """Return students who came, left or changed class; None without any and on the page of many schools."""
     moved = None if page.by_school else who_moved(page.run, page.run.school_name(page.school) if page.school else "")
     if moved is None or moved.empty:
@@ -205,12 +205,12 @@ def show_moved(page: Overview) -> Piece | None:
     )
 
 
-def show_registry(page: Overview) -> Piece:
+def show_registry(page: Overview) -> Fragment:
     """Return the problems of the registry's own rows."""
     return show_problems(page)
 
 
-def show_notes(page: Overview) -> Piece:
+def show_notes(page: Overview) -> Fragment:
     """Return the notes on inputs and the rules that were not checked."""
     notes = [] if page.school else page.run.summary.get("notes", [])
     lines = [_note(note) for note in notes[:_SHOWN_NOTES]]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import MingceError
-from pipeline.render.pieces import render
+from pipeline.render.fragments import render
 from pipeline.view.run_tables import Run, token
 
 if TYPE_CHECKING:

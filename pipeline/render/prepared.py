@@ -31,7 +31,7 @@ import pipeline
 
 _SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY(_|$)", re.IGNORECASE)
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_BEGIN = "import gc; gc.disable(); from pipeline.render.warm import main; main(own={})"
+_BEGIN = "import gc; gc.disable(); from pipeline.render.preload import main; main(own={})"
 """What is imported stays: nobody need look through it for what may go."""
 _HUSHED = ("ignore", None, Warning, None, 0)
 """The filter of a starter that hides warnings. Cells show theirs."""
@@ -45,7 +45,7 @@ def can_fork() -> bool:
     return sys.platform == "linux"
 
 
-def stay_single(environment: MutableMapping[str, str]) -> None:
+def limit_threads(environment: MutableMapping[str, str]) -> None:
     """Set what keeps a process that imports numpy and Arrow afterwards single-threaded, so that it may fork."""
     environment.update(dict.fromkeys(_ONE_THREAD, "1"))
     environment["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # its jemalloc starts a thread at the import
@@ -90,7 +90,7 @@ def prepare(*, own: bool = True) -> Prepared:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = dict(os.environ)
     forget_secrets(env)
-    stay_single(env)
+    limit_threads(env)
     env.update(dict.fromkeys(("ARROW_IO_THREADS", "ARROW_NUM_THREADS"), "1"))
     env.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     root = str(Path(pipeline.__file__).resolve().parent.parent)
@@ -126,7 +126,7 @@ def _forked(ours: socket.socket, theirs: socket.socket, env: dict[str, str], own
             signal.signal(number, signal.SIG_DFL)
         warnings.filters[:] = [each for each in warnings.filters if each != _HUSHED]  # pyright: ignore[reportIndexIssue]
         weakref.finalize._registry.clear()  # pyright: ignore  # at its end a cell would delete its starter's folders
-        import_module("pipeline.render.warm").main(own=own)  # which imports this module
+        import_module("pipeline.render.preload").main(own=own)  # which imports this module
     raise AssertionError
 
 
@@ -167,12 +167,12 @@ def forking(at_death: int) -> Generator[int]:
         os._exit(1)
 
 
-def adopt_strays() -> None:
-    """Make this process the subreaper of its descendants, so that `end_strays` finds orphans."""
+def adopt_orphans() -> None:
+    """Make this process the subreaper of its descendants, so that `kill_orphans` finds orphans."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_strays(spare: Collection[int] = ()) -> None:
+def kill_orphans(spare: Collection[int] = ()) -> None:
     """Kill all children except `spare`, repeatedly, because a dead child passes its own children on."""
     me = os.getpid()
     with contextlib.suppress(ChildProcessError):
@@ -188,13 +188,13 @@ def end_strays(spare: Collection[int] = ()) -> None:
             time.sleep(0.002)
 
 
-def leave(*_: object) -> NoReturn:
+def exit_job(*_: object) -> NoReturn:
     """Kill all children and exit. It is a signal handler too."""
-    end_strays()
+    kill_orphans()
     os._exit(1)
 
 
-def bound_memory(size: int) -> None:
+def limit_memory(size: int) -> None:
     """Limit this process to `size` bytes more than it has now (0, or not on Linux: no limit).
 
     RLIMIT_DATA counts private writable memory, including mmap. RLIMIT_AS would count reserved address space, of which

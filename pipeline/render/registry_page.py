@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from textwrap import wrap
 
-from pipeline.render.pieces import Piece
-from pipeline.render.sections import FIRST_PAGE, head_piece, listing, ready_notebook, rows_of
+from pipeline.render.fragments import Fragment
+from pipeline.render.sections import FIRST_PAGE, head_piece, listing, rows_of, set_up_notebook
 from pipeline.view.all_colleges import Overview
 from pipeline.view.run_tables import load_run
 
@@ -18,17 +18,17 @@ def open_registry(run: str) -> Overview:
         InputError: the run does not exist.
     """
     opened = load_run(run)
-    ready_notebook()
+    set_up_notebook()
     return Overview(opened, opened.table("colleges"))
 
 
-def show_head(page: Overview) -> Piece:
+def show_head(page: Overview) -> Fragment:
     """Return the heading."""
     line = f"{page.run.cohort} · {page.run.schools_in_words}"
     return head_piece(page.run, "学籍库的情况", line, links=[FIRST_PAGE])
 
 
-def show_schools(page: Overview) -> Piece:
+def show_schools(page: Overview) -> Fragment:
     """Return the number of students, colleges and problems of each school."""
     with_students = page.colleges[page.colleges["registered"] > 0]
     colleges: Counter[str] = Counter(with_students["school"])
@@ -44,7 +44,7 @@ def show_schools(page: Overview) -> Piece:
     return listing("各学校", "schools", "", rows, ("代码", "学校", "院系", "在册", "学籍问题", "说明"), "没有学校。")
 
 
-def show_problems(page: Overview) -> Piece:
+def show_problems(page: Overview) -> Fragment:
     """Return the problems of registry rows. A row is named by its number, never by a person."""
     problems, first = page.registry_problems
     return listing(
@@ -58,7 +58,7 @@ def show_problems(page: Overview) -> Piece:
     )
 
 
-def show_inputs(page: Overview) -> Piece:
+def show_inputs(page: Overview) -> Fragment:
     """Return the input files with their digests, so that each result is traceable."""
     rows: list[tuple[str, ...]] = []
     for one in page.run.summary.get("inputs", []):

@@ -20,22 +20,22 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow
 
+from pipeline.atomic_files import remove_drafts
+from pipeline.cache import Cache, code_digest, digest_of
 from pipeline.colleges import College
 from pipeline.errors import MingceError
-from pipeline.kept import Kept, code_digest, digest_of
 from pipeline.progress import Reporter
 from pipeline.render.college import headcount_of, open_page
 from pipeline.render.headcount_files import FILES, SignedFolder
 from pipeline.render.index import write_index
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
-from pipeline.render.own import Notebooks
 from pipeline.render.page_guard import Guard, guard_page, write_failure
+from pipeline.render.page_notebooks import Notebooks
 from pipeline.render.prepared import can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.run_folder import RenderOptions, RunFolder
 from pipeline.view.run_tables import Run, college_folder, load_run
-from pipeline.whole import sweep
 
 _DIGESTED = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences", "outside")
 """Tables whose rows of a college are on its pages."""
@@ -48,7 +48,7 @@ class Rendered:
     pages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     taken_over: list[str] = field(default_factory=list[str])
 
-    def tell(self, name: str, seconds: float, error: str = "") -> None:
+    def record(self, name: str, seconds: float, error: str = "") -> None:
         """Record the result of one page."""
         self.pages[name] = {"ok": not error, "seconds": round(seconds, 2), "error": error}
 
@@ -64,7 +64,7 @@ class Renderer:
 
     options: RenderOptions
     reporter: Reporter
-    kept: Kept
+    kept: Cache
     scheduler: str | None = None
     signed: SignedFolder | None = None
     notebooks: Notebooks = field(default_factory=Notebooks)
@@ -124,9 +124,9 @@ class Renderer:
         return rendered
 
     def _taken(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
-        taken = self.kept.take(page_key(name, keys))
+        taken = self.kept.reuse(page_key(name, keys))
         if taken:
-            rendered.tell(name, 0.0)
+            rendered.record(name, 0.0)
             rendered.taken_over.append(name)
         return taken
 
@@ -148,13 +148,13 @@ class Renderer:
                     school, college = job.of_college or ("", "")
                     error = guard_page(job.output_html, guard, college or job.name, school, college)
                     if not error and not job.own:
-                        self.kept.note([made, job.output_html], page_key(job.name, keys))
-                rendered.tell(job.name, result.seconds, error)
+                        self.kept.record([made, job.output_html], page_key(job.name, keys))
+                rendered.record(job.name, result.seconds, error)
                 counted(job.name)
 
             self._run(jobs, on_done=done)
         for swept in [folder.path / "notebooks", *(folder.path / "site").glob("**")]:
-            sweep(swept)
+            remove_drafts(swept)
 
     def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         for name, write in writers:
@@ -163,9 +163,9 @@ class Renderer:
             started = time.perf_counter()
             try:
                 write()
-                rendered.tell(name, time.perf_counter() - started)
+                rendered.record(name, time.perf_counter() - started)
             except MingceError as error:
-                rendered.tell(name, time.perf_counter() - started, str(error))
+                rendered.record(name, time.perf_counter() - started, str(error))
 
     def _printed(
         self, run: Run, folder: Path, college: College, keys: Mapping[str, str], rendered: Rendered
@@ -187,7 +187,7 @@ class Renderer:
 
             def writer(page: str = page, path: Path = path, write: Callable[[Path, Headcount], None] = write) -> None:
                 write(path, headcount())
-                self.kept.note([path], page_key(page, keys))
+                self.kept.record([path], page_key(page, keys))
 
             yield page, writer
 

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any
 
 from pipeline.cohort_sections import Window
-from pipeline.errors import SLIPS, calm_box, one_line, slip_of
-from pipeline.imports import once_imported
+from pipeline.errors import ERROR_HINTS, error_box_lines, hint_for_error, one_line
+from pipeline.imports import after_import
 from pipeline.render.figures import settings
-from pipeline.render.frames import as_bundle
-from pipeline.render.pieces import Piece, piece, section
+from pipeline.render.fragments import Fragment, fragment, section
+from pipeline.render.frames import mime_bundle
 from pipeline.states import theme
 from pipeline.tables import Frame
 from pipeline.view.all_colleges import LISTED
@@ -35,7 +35,7 @@ def head_piece(
     college: str = "",
     links: Sequence[dict[str, str]] = (),
     banners: Sequence[dict[str, str]] = (),
-) -> Piece:
+) -> Fragment:
     """Return the heading of a page: title, subtitle, links, banners.
 
     A link has `href` and `title`; a banner `head`, `text`, `line`, `ground`, `sign`. `school` is a code (blank: all).
@@ -43,7 +43,7 @@ def head_piece(
     mark, as_of = token(run.run_id, school, college), str(run.as_of)
     facts: dict[str, Any] = {"token": mark, "school": school, "college": college, "title": title}
     facts |= {"as_of": as_of, "links": list(links), "office": run.office}
-    return piece("head", title, facts, title=title, line=line, as_of=as_of, token=mark, banners=banners)
+    return fragment("head", title, facts, title=title, line=line, as_of=as_of, token=mark, banners=banners)
 
 
 def _tile(label: str, big: str, small: str, colour: str) -> dict[str, str]:
@@ -61,7 +61,7 @@ def show_work(
     after: str = "",
     headline: str = "",
     people: str = "#colleges",
-) -> Piece:
+) -> Fragment:
     """Return the open work. `step` and `nothing_left` are shown when all are approved; `people` is an anchor."""
     work = duties(statuses, as_of, window)
     due = work[0].due if work else None
@@ -108,12 +108,12 @@ def _when(as_of: date, college_due: date, due: date | None, signature: Signature
     return _tile("最近截止", month_day(binding), left_in_words(days), urgent)
 
 
-def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Piece:
+def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Fragment:
     """Return 比上次变了什么. A line has a `move`, its named `people`, and `where` (name, link, number)."""
     return section("changes", "比上次变了什么", lead=lead, lines=lines, nothing=nothing)
 
 
-def first_run() -> Piece:
+def first_run() -> Fragment:
     """Return 比上次变了什么 of the first run."""
     return changes_piece("", [], "这是第一次运行，没有可比的上一次。")
 
@@ -128,7 +128,7 @@ def listing(
     *,
     left_out: int = 0,
     beyond: str = "tables.xlsx",
-) -> Piece:
+) -> Fragment:
     """Return at most 400 rows. An empty last column is dropped, for phones. `beyond` is the file with all rows."""
     shown = list(rows[:LISTED])
     if not any(row[-1] for row in rows):
@@ -151,7 +151,7 @@ def rows_of(table: Frame, columns: list[str]) -> list[tuple[str, ...]]:
     return [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
 
 
-def ready_notebook(told: str = "", opened: str = "") -> None:
+def set_up_notebook(told: str = "", opened: str = "") -> None:
     """Set up the running notebook (if any) for a page. Display `told` with the token `opened` for the page guard."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
@@ -159,10 +159,10 @@ def ready_notebook(told: str = "", opened: str = "") -> None:
         return
     import pandas as pd
 
-    shell.set_custom_exc(tuple(SLIPS), _tell_slip)
-    once_imported("matplotlib", _dress_charts)  # our own pages draw without it: 0.3 s
+    shell.set_custom_exc(tuple(ERROR_HINTS), _tell_slip)
+    after_import("matplotlib", _dress_charts)  # our own pages draw without it: 0.3 s
     for kind in (pd.DataFrame, pd.Series):
-        shell.display_formatter.mimebundle_formatter.for_type(kind, as_bundle)
+        shell.display_formatter.mimebundle_formatter.for_type(kind, mime_bundle)
     if told:
         from IPython.display import display
 
@@ -185,5 +185,5 @@ def _tell_slip(
     """Show a user's error in a cell as a box with line, message and remedy instead of a traceback."""
     own = [frame for frame in extract_tb(trace) if "ipykernel_" in frame.filename or frame.filename.startswith("<ipy")]
     place = [f"第 {at.lineno} 行：{getline(at.filename, at.lineno or 0).strip()}" for at in own[:1]]
-    body = [*place, f"Python 的原话：{kind.__name__}: {one_line(str(error))}", f"怎么办：{slip_of(kind)}。"]
-    shell._showtraceback(kind, error, calm_box("这个单元格没有做成", body))
+    body = [*place, f"Python 的原话：{kind.__name__}: {one_line(str(error))}", f"怎么办：{hint_for_error(kind)}。"]
+    shell._showtraceback(kind, error, error_box_lines("这个单元格没有做成", body))

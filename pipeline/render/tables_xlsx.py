@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from pipeline.kept import Kept, code_digest, digest_of
+from pipeline.atomic_files import sha256_of
+from pipeline.cache import Cache, code_digest, digest_of
 from pipeline.knowledge.text_columns import arrow
 from pipeline.render.frames import TITLES, column_words, heading
 from pipeline.tables import CSV_ROW_LIMIT, Frame
 from pipeline.view.run_tables import Run
-from pipeline.whole import sha256_of
 from pipeline.workbook_writer import A4, LONGEST, PAGES, room
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _BLANK = pa.scalar("", pa.large_string())
 _PAPER = 260  # the most characters in the width of A4 landscape
 
 
-def write_tables_xlsx(path: Path, run: Run, *, rows: int = _ROWS_WRITTEN, kept: Kept | None = None) -> list[str]:
+def write_tables_xlsx(path: Path, run: Run, *, rows: int = _ROWS_WRITTEN, kept: Cache | None = None) -> list[str]:
     """Write one sheet per table and return those left out for their size. Unchanged sheets are copied from `kept`."""
     limit = min(rows, ROW_LIMIT)
     left_out: list[str] = []
@@ -96,7 +96,7 @@ def write_tables_xlsx(path: Path, run: Run, *, rows: int = _ROWS_WRITTEN, kept: 
             else:
                 made.writestr(part, outline.read(part))
     if kept is not None:
-        kept.note([path], *keys)
+        kept.record([path], *keys)
     return left_out
 
 

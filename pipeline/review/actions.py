@@ -19,12 +19,12 @@ from pipeline.review.decisions import ACTIONS, snapshot_of
 from pipeline.review.ledger import Ledger
 from pipeline.review.review_snapshot import (
     KINDS,
-    Desk,
+    ReviewSnapshot,
     RunTables,
     Seen,
     Student,
+    build_snapshot,
     college_students,
-    lay_desk,
     records,
     student_name,
     unseen,
@@ -83,7 +83,7 @@ def approve_ready(
 ) -> ActionOutcome:
     """Approve students of the college who await review and were `seen` unchanged. List all others with the reason."""
 
-    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
+    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
         own = college_students(desk.people, college)
         changed = set(desk.findings["submission_id"][desk.findings["rule"] == "cohort.contact_changed"])
         ready: list[Student] = []
@@ -119,14 +119,14 @@ def decide_on(
     if action != "approve":
         actor.need_reason(ACTIONS[action], _TOLD_ON)
 
-    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
+    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
         rows = desk.students(dict.fromkeys(tables.numbers.place(number) for number in numbers))
         each = [(student_name(row), why_not(desk, row, action, unseen(row, seen))) for row in rows]
         refused = [f"{name}：{why}" for name, why in each if why]
         if refused:
             what = f"有 {len(refused)} 人不能{'处理' if action == 'keep' else ACTIONS[action]}，全部未处理"
             raise RefusedError(what, lines=refused, remedy="请先处理，或去掉这些学号再试")
-        new = [row for row in rows if not stands_already(row, action, actor.by, actor.why)]
+        new = [row for row in rows if not is_repeated(row, action, actor.by, actor.why)]
         outcome.already += [name for name, _ in each if name not in {student_name(row) for row in new}]
         return [_decision(desk, row, action, actor, outcome) for row in new]
 
@@ -138,10 +138,10 @@ send_back = partial(decide_on, "return")
 reopen = partial(decide_on, "reopen")
 
 
-def why_not(desk: Desk, row: Student, action: str, unseen_now: str) -> str:
+def why_not(desk: ReviewSnapshot, row: Student, action: str, unseen_now: str) -> str:
     """Return why `action` is refused for this student, or "". `unseen_now` (of `unseen`) counts except for reopen."""
     if action == "approve":
-        return "" if stands_already(row, action, "", "") else refusal(desk, row) or unseen_now
+        return "" if is_repeated(row, action, "", "") else refusal(desk, row) or unseen_now
     if action == "return":
         return unseen_now if row["submission_id"] else "未提交，没有可退回的"
     if action == "keep":
@@ -149,7 +149,7 @@ def why_not(desk: Desk, row: Student, action: str, unseen_now: str) -> str:
     return "" if row["decision_state"] in ("approved", "stale") else "没有审核通过的记录，不能取消"
 
 
-def stands_already(row: Student, action: str, by: str, why: str) -> bool:
+def is_repeated(row: Student, action: str, by: str, why: str) -> bool:
     """Return whether the decision exists: this approval, or a return by the same person for the same reason."""
     if action == "return":
         told = (str(row["decided_by"]), str(row["decided_why"]))
@@ -173,7 +173,7 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
     row = cast("dict[str, Any]", hits.iloc[0].to_dict())
     found = str(row["submission_id"])
 
-    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
+    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
         if (desk.people["approved_submission_id"] == found).any():
             raise RefusedError(
                 f"提交 {found} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
@@ -191,7 +191,7 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
     """Withdraw every submission that claims the college and matches no registry row. Raises without a reason."""
     actor.need_reason("撤销登记", _TOLD_ON)
 
-    def decide(desk: Desk, outcome: ActionOutcome) -> list[Entry]:
+    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
         own = records(desk.extras(college))
         outcome.done += [str(row["submission_id"]) for row in own]
         return [_withdrawal(tables, row, actor) for row in own]
@@ -199,22 +199,22 @@ def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: 
     return _decide(tables, ledger, actor, decide)
 
 
-def refusal(desk: Desk, row: Student) -> str:
+def refusal(desk: ReviewSnapshot, row: Student) -> str:
     """Return why this student cannot be approved now, or ""."""
     if row["submission_id"] == "":
         return STATUSES["missing"]
     return "；".join(desk.reasons(row))
 
 
-def _decision(desk: Desk, row: Student, action: str, actor: Actor, outcome: ActionOutcome) -> Entry:
+def _decision(desk: ReviewSnapshot, row: Student, action: str, actor: Actor, outcome: ActionOutcome) -> Entry:
     outcome.done.append(student_name(row))
     if action == "keep":
         return _withdrawal(desk.tables, desk.submission(str(row["later_id"] or row["submission_id"])), actor)
-    outcome.told += overruled(desk, row, actor.by)
+    outcome.told += overruled_decision(desk, row, actor.by)
     return decision_entry(desk, row, action, by=actor.by, why=actor.why)
 
 
-def overruled(desk: Desk, row: Student, by: str) -> list[str]:
+def overruled_decision(desk: ReviewSnapshot, row: Student, by: str) -> list[str]:
     """Return a Chinese line if another person has decided on this student since the run was made, else none."""
     other, at = str(row["decided_by"]), str(row["decided_at"])
     if not other or other == by.strip() or (at and at <= str(desk.tables.summary.get("started_at", ""))):
@@ -225,7 +225,7 @@ def overruled(desk: Desk, row: Student, by: str) -> list[str]:
 
 
 def decision_entry(
-    desk: Desk, row: Student, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
+    desk: ReviewSnapshot, row: Student, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
 ) -> Entry:
     """Return the ledger entry of a decision on the student in `row` of the desk's people."""
     submission, registry = str(row["submission_id"]), str(row["registry_digest"])
@@ -253,6 +253,8 @@ def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) 
 
 
 def _decide(
-    tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[Desk, ActionOutcome], Sequence[Entry]]
+    tables: RunTables, ledger: Ledger, actor: Actor, decide: Callable[[ReviewSnapshot, ActionOutcome], Sequence[Entry]]
 ) -> ActionOutcome:
-    return record(ledger, lambda entries, outcome: decide(lay_desk(tables, entries, actor.today), outcome), *KINDS)
+    return record(
+        ledger, lambda entries, outcome: decide(build_snapshot(tables, entries, actor.today), outcome), *KINDS
+    )

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline import fields
+from pipeline.atomic_files import atomic_path
 from pipeline.cohort import Cohort
-from pipeline.collect.cell_text import whole_rows
+from pipeline.collect.cell_text import all_rows
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.formats import DocumentError, read_table_file
 from pipeline.collect.header import LOOK_DOWN
@@ -23,9 +24,8 @@ from pipeline.errors import InputError, UsageError
 from pipeline.review.chain import TYPED
 from pipeline.review.decisions import ACTIONS, STANDS
 from pipeline.review.exceptions import PROOFS
-from pipeline.review.review_snapshot import Desk, college_students, records
+from pipeline.review.review_snapshot import ReviewSnapshot, college_students, records
 from pipeline.tables import STATUSES
-from pipeline.whole import appearing
 from pipeline.workbook_writer import text_book, write_row
 
 COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号", "证明"]
@@ -92,7 +92,7 @@ def _decisions(reading: Reading, where: str, told: list[str]) -> pd.DataFrame:
     if not grids:
         why = next((note.message for note in reading.notes if note.level == "error"), "是空表")
         raise InputError(why, where=where, remedy="请写上表头（学号、意见等）；文件请存为 UTF-8 的 CSV 或 xlsx")
-    rows = [[cell.strip() for cell in row] for row in whole_rows(grids[0])]
+    rows = [[cell.strip() for cell in row] for row in all_rows(grids[0])]
     if any(_UNREADABLE in cell for row in rows for cell in row):
         why, remedy = f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半", "请重新存为 UTF-8 的 CSV 或 xlsx"
         raise InputError(why, where=where, remedy=remedy)
@@ -115,13 +115,13 @@ def _table(cells: list[list[str]], first: int) -> pd.DataFrame:
     return table[(table["学号"] != "") | (table["意见"] != "")].reset_index(drop=True)
 
 
-def write_sheet(path: Path, desk: Desk, college: College) -> Path:
+def write_sheet(path: Path, desk: ReviewSnapshot, college: College) -> Path:
     """Write a college's table of decisions with the current 提交编号 and return its path. Raises if the file exists."""
     if path.exists():
         raise UsageError(f"已有文件 {path}，里面可能有填好的意见", where="--out", remedy="请换一个文件名")
     rows = college_students(desk.people, college).sort_values(["class_name", "student_number"])
     headings = (*COLUMNS, *_BESIDE)
-    with appearing(path) as draft, text_book(draft) as book:
+    with atomic_path(path) as draft, text_book(draft) as book:
         sheet = book.add_worksheet(_WORKSHEET)
         text = book.add_format({"num_format": "@"})
         for at, width in enumerate(_WIDTHS):
@@ -141,7 +141,7 @@ def write_sheet(path: Path, desk: Desk, college: College) -> Path:
     return path
 
 
-def listed_students(desk: Desk, college: College | None, status: str | None) -> list[dict[str, Any]]:
+def listed_students(desk: ReviewSnapshot, college: College | None, status: str | None) -> list[dict[str, Any]]:
     """Return students (of a college, of a status by code or word) as `_LISTED` and `reasons`, without names."""
     rows = desk.people
     if college:

@@ -13,12 +13,12 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.text_columns import among, joined_text, visible
-from pipeline.match.membership import of_two_people
+from pipeline.match.membership import number_of_two_people
 from pipeline.match.persons import WITHDRAWN
 from pipeline.normalise.text_repairs import half_width, plain_dashes, without_spaces
 from pipeline.review.chain import json_object, name_checked
 from pipeline.review.exceptions import apply_exceptions
-from pipeline.tables import AS_GIVEN, Frame, given_of
+from pipeline.tables import AS_GIVEN, Frame, values_as_given
 
 KEY = ["school_code", "student_number"]
 DECISION_TABLE = [
@@ -109,7 +109,7 @@ def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -
         rows = keys[asked].to_dict("records")  # the whole cohort if normalising changed a common word
         found: list[bool] = []
         for row, snapshot in zip(rows, both["snapshot"][asked], strict=True):
-            then, given = json_object(snapshot).get("snapshot", {}), given_of(str(row[AS_GIVEN]))
+            then, given = json_object(snapshot).get("snapshot", {}), values_as_given(str(row[AS_GIVEN]))
             differing = _differing_fields(then, "registry", row) if then else [""]
             found.append(all(_was(then, name, given.get(name, "")) for name in differing))
         same = same.where(~asked, pd.Series(found, index=keys.index[asked], dtype=bool)).astype(bool)
@@ -190,7 +190,7 @@ def owners_of(rows: pd.DataFrame) -> list[str]:
     return [submission or f"{school}/{number}" for submission, school, number in each]
 
 
-def one_a_slip(findings: pd.DataFrame) -> pd.DataFrame:
+def one_per_mistake(findings: pd.DataFrame) -> pd.DataFrame:
     """Return one finding for each mistake: drops comparisons with the registry that repeat a finding of the same value.
 
     Two rules of the value itself, such as a photo's size and background, are two mistakes.
@@ -220,7 +220,7 @@ def statuses(students: pd.DataFrame, decision_state: pd.Series, findings: pd.Dat
     for state in ("approved", "stale"):
         status = status.mask(decision_state == state, state)
     status = status.mask(submission_id == "", "missing")
-    return status.mask((submission_id == "") & of_two_people(students), "registrar")
+    return status.mask((submission_id == "") & number_of_two_people(students), "registrar")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pipeline.review.chain import Entry, digest, json_object
 from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, explanations, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger, open_ledger
-from pipeline.review.review_snapshot import KINDS, RunTables, Student, college_students, lay_desk
+from pipeline.review.review_snapshot import KINDS, RunTables, Student, build_snapshot, college_students
 from pipeline.run_folder import newest_counting, write_atomically
 from pipeline.tables import Frame, read_table
 
@@ -48,7 +48,7 @@ def add_exception(
     data = {"proof": proof, "expires": expires.isoformat() if expires else "", "run": tables.run_id}
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        desk = lay_desk(tables, entries, actor.today)
+        desk = build_snapshot(tables, entries, actor.today)
         person, findings = desk.student(number), desk.findings
         about = (findings["school"] == person["school"]) & (findings["student_number"] == person["student_number"])
         without = (findings["submission_id"] == "") & about  # such as that there is none

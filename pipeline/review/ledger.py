@@ -22,13 +22,13 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pipeline.atomic_files import atomic_path
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import MingceError, RefusedError
 from pipeline.review.chain import FIRST, Entry, canonical, chain_problems, entry_hash, json_object, side_digest
 from pipeline.review.ledger_database import ENTRIES, PERSONAL, ledger_url, open_engine, reading, writing
 from pipeline.run_folder import read_summary
-from pipeline.whole import appearing
 
 _TEXT = [column.name for column in ENTRIES.columns if column.name != "seq"]
 _COLUMNS = ["seq", *_TEXT, "why", "values"]
@@ -134,7 +134,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             raise MingceError("备份文件已存在", where=str(path), remedy="请换一个文件名")
         with reading(self._engine) as connection:
             rows, private = _both_tables(connection)
-        with appearing(path) as draft, draft.open("xb"), Ledger(sa.URL.create("sqlite", database=str(draft))) as copy:
+        with atomic_path(path) as draft, draft.open("xb"), Ledger(sa.URL.create("sqlite", database=str(draft))) as copy:
             with writing(copy._engine) as connection:
                 _insert(connection, rows, private)
             found = copy.verify()
@@ -251,10 +251,10 @@ def head_of(entries: pd.DataFrame) -> dict[str, Any]:
     return {"number": int(entries["seq"].iloc[-1]), "hash": str(entries["hash"].iloc[-1])}
 
 
-def keep_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
+def write_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
     """Write number, hash and time (ISO) of a signature's entry beside its files."""
     moment = re.sub(r"[-:]", "", at[:19]).replace("T", "-")
-    with appearing(folder / WITNESS) as draft:
+    with atomic_path(folder / WITNESS) as draft:
         draft.write_text(json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n", encoding="utf-8")
         draft.chmod(0o600)
 
@@ -286,7 +286,7 @@ def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
     return [h for h in seen if hashes.get(h.number) != h.hash and (h.number, h.hash) not in explained]
 
 
-def require_whole(cohort: Cohort, ledger: Ledger) -> None:
+def require_intact(cohort: Cohort, ledger: Ledger) -> None:
     """Raise RefusedError, with the first of `ledger_faults`, if there is one."""
     for fault in ledger_faults(cohort, ledger):
         raise RefusedError(fault, where=cohort.name, remedy=_RESTORE)

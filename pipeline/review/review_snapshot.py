@@ -101,7 +101,7 @@ class RunTables:
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReviewSnapshot:
     """A run under current decisions. `people`: registry students with `status` and columns of `decision_states`."""
 
     tables: RunTables
@@ -146,7 +146,7 @@ class Desk:
         return {submission_id: at for at, submission_id in enumerate(self.tables.submissions["submission_id"])}
 
 
-def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
+def build_snapshot(tables: RunTables, entries: pd.DataFrame, today: date) -> ReviewSnapshot:
     """Return the run's tables under the ledger's entries (of `KINDS`) as of `today`."""
     findings, lapsed = apply_exceptions(tables.findings, entries, today)
     withdrawn = withdrawn_submission_ids(entries)
@@ -161,7 +161,7 @@ def lay_desk(tables: RunTables, entries: pd.DataFrame, today: date) -> Desk:
     refused = (people["decision_state"] == "approved") & (people["submission_id"] == "")  # the newer one was withdrawn
     people = people.assign(submission_id=counting.mask(refused, people["approved_submission_id"]))
     status = statuses(people, people["decision_state"], findings)
-    return Desk(tables, people.assign(status=status), findings, frozenset(withdrawn))
+    return ReviewSnapshot(tables, people.assign(status=status), findings, frozenset(withdrawn))
 
 
 def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:

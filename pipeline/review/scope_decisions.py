@@ -43,7 +43,7 @@ def decide_scope(
     """
 
     def decide(entries: Frame, outcome: ActionOutcome) -> list[Entry]:
-        desk = ScopeDesk(registry, entries)
+        desk = ScopeSnapshot(registry, entries)
         made: list[Entry] = []
         for number in dict.fromkeys(numbers):
             entry = desk.decide(number, actor, inside=inside, proof=proof, reason=reason)
@@ -54,7 +54,7 @@ def decide_scope(
     return record(ledger, decide, KIND)
 
 
-def lay_answers(asked: Mapping[str, Mapping[str, Any]], year: int, entries: Frame) -> dict[str, dict[str, Any]]:
+def answered_years(asked: Mapping[str, Mapping[str, Any]], year: int, entries: Frame) -> dict[str, dict[str, Any]]:
     """Return `asked` (by school: `rows`, and counts of other `years`) with `answered`: the last answer still fits."""
     own = entries[entries["kind"] == YEARS].drop_duplicates("school_code", keep="last")
     answers = {str(row["school_code"]): json_object(row["data"]) for row in own.to_dict("records")}
@@ -80,7 +80,7 @@ def answer_years(
         raise UsageError(f"没有要确认的：{'、'.join(strange)}", where="--school", remedy="请核对学校代码")
 
     def answer(entries: Frame, outcome: ActionOutcome) -> list[Entry]:
-        laid = lay_answers(asked, year, entries)
+        laid = answered_years(asked, year, entries)
         for code in wanted or asked:
             (outcome.already if laid[code]["answered"] else outcome.done).append(code)
         who = (actor.by.strip(), actor.why.strip())
@@ -90,7 +90,7 @@ def answer_years(
     return record(ledger, answer, YEARS)
 
 
-class ScopeDesk:
+class ScopeSnapshot:
     """Decisions on membership over the newest run's registry, which has the columns of `match.membership`."""
 
     def __init__(self, registry: Frame, entries: Frame) -> None:

@@ -16,11 +16,11 @@ from typing import Any, cast
 
 import pandas as pd
 
+from pipeline.atomic_files import sha256_of
 from pipeline.errors import InputError, UsageError
 from pipeline.knowledge import crockford
 from pipeline.review.chain import TYPED, digest, json_object, name_checked
-from pipeline.review.review_snapshot import Desk, of_college
-from pipeline.whole import sha256_of
+from pipeline.review.review_snapshot import ReviewSnapshot, of_college
 
 VERSION = 2
 """1: signatures of mingce 1.0, which covered who was approved and nothing of what they had submitted."""
@@ -43,7 +43,7 @@ def signed_digest(people: pd.DataFrame) -> str:
 
 def code_of(signed: str) -> str:
     """Return the printed code of a signed digest: its first 80 bits, such as `7K3M-9QTE-0ABC-DEFG`."""
-    return crockford.written(bytes.fromhex(signed)[:_CODE_BYTES])
+    return crockford.encode_base32(bytes.fromhex(signed)[:_CODE_BYTES])
 
 
 def person_parts(people: pd.DataFrame) -> dict[str, str]:
@@ -130,7 +130,7 @@ def standing_signature(entries: pd.DataFrame, code: str, college: str) -> Signat
     return Signature(last) if last is not None and last["action"] == "sign" else None
 
 
-def scope_since(desk: Desk, entries: pd.DataFrame, code: str, college: str) -> list[str]:
+def scope_since(desk: ReviewSnapshot, entries: pd.DataFrame, code: str, college: str) -> list[str]:
     """Return the reason, and numbers, if it was decided after the run who of the college belongs to the class."""
     run = desk.tables.summary
     number, ended = (run.get("ledger") or {}).get("number", sys.maxsize), str(run.get("finished_at") or "9999")
@@ -140,7 +140,7 @@ def scope_since(desk: Desk, entries: pd.DataFrame, code: str, college: str) -> l
     return [*told, *(f"学号 {one}：登记了是否在本届" for one in new.head(_SHOWN))]
 
 
-def unsigned(desk: Desk, entries: pd.DataFrame, code: str, college: str) -> list[str]:
+def unsigned(desk: ReviewSnapshot, entries: pd.DataFrame, code: str, college: str) -> list[str]:
     """Return why a college's desk rows are not what it signed: the reason, then changes; [] if they are."""
     signature = standing_signature(entries, code, college)
     if signature is None:
@@ -198,7 +198,7 @@ def file_sha256(path: Path) -> str:
         raise InputError("读不出这个文件", where=path.name, remedy="请核对文件的权限") from None
 
 
-def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
+def verify_file(sha256: str, desk: ReviewSnapshot, entries: pd.DataFrame) -> FileVerdict:
     """Compare a file's SHA-256 with those of signatures and scans, then today's data with what was signed."""
     made = signatures(entries)
     signature = next((one for one in reversed(made) if sha256 in one.files.values()), None)
@@ -221,9 +221,9 @@ def verify_file(sha256: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
     return FileVerdict(not changed, "原件，但数据已有改动" if changed else "原件", [what, *changed])
 
 
-def verify_code(typed: str, desk: Desk, entries: pd.DataFrame) -> FileVerdict:
+def verify_code(typed: str, desk: ReviewSnapshot, entries: pd.DataFrame) -> FileVerdict:
     """Return who signed what and when under a printed code. An unknown one is not `equal`; UsageError if it is none."""
-    code = crockford.read(typed)
+    code = crockford.decode_base32(typed)
     if len(code) != len("7K3M-9QTE-0ABC-DEFG"):
         raise UsageError("校验码应为四组、每组四个字母或数字", where="--code", remedy="请照人数表页脚填写")
     signature = next((one for one in reversed(signatures(entries)) if one.code == code), None)
@@ -245,7 +245,7 @@ def _majors(signature: Signature) -> list[str]:
     return [*lines, f"  合计：在册 {sum(int(row[2]) for row in signature.majors)}"]
 
 
-def _now(signature: Signature, desk: Desk, entries: pd.DataFrame) -> list[str]:
+def _now(signature: Signature, desk: ReviewSnapshot, entries: pd.DataFrame) -> list[str]:
     code, college = signature.school_code, signature.college
     last = standing_signature(entries, code, college)
     if last is None:

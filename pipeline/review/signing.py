@@ -19,7 +19,7 @@ from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
 from pipeline.review.decisions import open_critical
 from pipeline.review.ledger import Ledger
-from pipeline.review.review_snapshot import KINDS, OUTSIDE, Desk, RunTables, college_students, lay_desk
+from pipeline.review.review_snapshot import KINDS, OUTSIDE, ReviewSnapshot, RunTables, build_snapshot, college_students
 from pipeline.review.signatures import (
     VERSION,
     Signature,
@@ -32,7 +32,7 @@ from pipeline.review.signatures import (
     unsigned,
 )
 
-Keep = Callable[[Desk, College, str, Mapping[str, str]], dict[str, str]]
+Keep = Callable[[ReviewSnapshot, College, str, Mapping[str, str]], dict[str, str]]
 """Writes a college's final files for this signed digest, and returns their SHA-256 by name.
 
 The last argument holds those that an earlier signature under the same digest recorded: such files stay as they are.
@@ -65,7 +65,7 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
     tables.refuse_unread(college)
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        desk = lay_desk(tables, entries, actor.today)
+        desk = build_snapshot(tables, entries, actor.today)
         _need_secretary(terms.secretaries, college, actor.by)
         if since := scope_since(desk, entries, college.code, college.name):
             raise RefusedError(since[0], where=str(college), lines=since[1:])
@@ -110,7 +110,7 @@ def accept(
     """Record that the office accepts a college, and fix its `standing`. RefusedError unless it signed these data."""
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        desk = lay_desk(tables, entries, actor.today)
+        desk = build_snapshot(tables, entries, actor.today)
         refused = unsigned(desk, entries, college.code, college.name)
         signature = standing_signature(entries, college.code, college.name)
         if refused or signature is None:
@@ -153,7 +153,7 @@ def _entry(
     return Entry(kind, action, by, why, college.code, college=college.name, made_on=made_on, data=data or {})
 
 
-def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
+def _all_approved(desk: ReviewSnapshot, college: College) -> pd.DataFrame:
     """Return the college's rows. Raises RefusedError if somebody is not approved, or outside and not decided on."""
     rows = college_students(desk.people, college)
     found = open_critical(desk.findings[desk.findings["rule"] == OUTSIDE])
@@ -178,7 +178,7 @@ def _all_approved(desk: Desk, college: College) -> pd.DataFrame:
     )
 
 
-def _may_be_missing(desk: Desk, college: College) -> int:
+def _may_be_missing(desk: ReviewSnapshot, college: College) -> int:
     """Count extras that the registry may lack: valid ID number of no registry row, a name, a registry class."""
     own, people = desk.extras(college), desk.people
     known = among(own["class_name"], people["class_name"][people["school"] == college.school])

@@ -15,7 +15,7 @@ from pipeline.cohort import Cohort
 from pipeline.errors import MingceError, RefusedError, UsageError, one_line
 from pipeline.logs import mask
 from pipeline.match.membership import with_scope
-from pipeline.review.actions import Actor, decision_entry, overruled, stands_already, why_not
+from pipeline.review.actions import Actor, decision_entry, is_repeated, overruled_decision, why_not
 from pipeline.review.chain import Entry, digest, json_object
 from pipeline.review.decision_rows import (
     COLUMNS,
@@ -28,16 +28,16 @@ from pipeline.review.decision_rows import (
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import (
     KINDS,
-    Desk,
+    ReviewSnapshot,
     RunTables,
     Seen,
     Student,
-    lay_desk,
+    build_snapshot,
     newest_run,
     seen_in_latest,
     unseen,
 )
-from pipeline.review.scope_decisions import KIND, REASONS, ScopeDesk
+from pipeline.review.scope_decisions import KIND, REASONS, ScopeSnapshot
 from pipeline.tables import Frame, read_table
 
 _TOLD = 1_000  # rows that a summary lists
@@ -125,7 +125,7 @@ def import_decisions(
     report: list[Read] = []
 
     def decide(entries: Frame) -> list[Entry]:
-        desk, reading = lay_desk(tables, entries, today), _Reading(entries, source, report)
+        desk, reading = build_snapshot(tables, entries, today), _Reading(entries, source, report)
         placed = reading.placed(rows, lambda row: tables.numbers.place(_number_of(row, tables.schools)))
         each = zip(desk.students(placed), placed.values(), strict=True)
         return [
@@ -138,7 +138,7 @@ def import_decisions(
     return sorted(report, key=lambda read: read.row)
 
 
-def _decider(desk: Desk, person: Student, seen: Seen | None, reading: _Reading) -> _Decide:
+def _decider(desk: ReviewSnapshot, person: Student, seen: Seen | None, reading: _Reading) -> _Decide:
     """Return a function that makes entries from a row. Each row applies to the state after the previous one."""
     now = person
 
@@ -151,10 +151,10 @@ def _decider(desk: Desk, person: Student, seen: Seen | None, reading: _Reading) 
             data, personal = {"mark": mark, "run": desk.tables.run_id}, {"opinion": row["意见"], "refused": refused}
             entry = Entry("reading", "refused", by, why, data=data, personal=personal)
             return [replace(entry, submission_id=str(now["submission_id"])).about(now)]
-        if stands_already(now, action, by, why):
+        if is_repeated(now, action, by, why):
             reading.told(row, "already")
             return []
-        reading.told(row, "applied", "".join(overruled(desk, now, by)))
+        reading.told(row, "applied", "".join(overruled_decision(desk, now, by)))
         entry = decision_entry(desk, now, action, by=by, why=why, data={"mark": mark})
         state = {"approve": "approved", "return": "returned", "reopen": ""}[action]
         approved = now["submission_id"] if action == "approve" else ""
@@ -165,7 +165,7 @@ def _decider(desk: Desk, person: Student, seen: Seen | None, reading: _Reading) 
     return decide
 
 
-def _refusal(desk: Desk, person: Student, action: str, row: _Row, seen: Seen | None) -> str:
+def _refusal(desk: ReviewSnapshot, person: Student, action: str, row: _Row, seen: Seen | None) -> str:
     if not action:
         return f"意见应为 {'、'.join(OFFERED)}"
     if not row["审核人"]:
@@ -198,7 +198,7 @@ def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, 
     report: list[Read] = []
 
     def decide(entries: Frame) -> list[Entry]:
-        desk, reading = ScopeDesk(registry, entries), _Reading(entries, f"{source}#{KIND}", report)
+        desk, reading = ScopeSnapshot(registry, entries), _Reading(entries, f"{source}#{KIND}", report)
         placed = reading.placed(rows[is_scope(rows)], lambda row: desk.key(_number_of(row, schools)))
         made: list[Entry] = []
         for key, own in ({key: list[_Row]() for key in reading.before} | placed).items():
@@ -210,7 +210,7 @@ def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, 
     return sorted(report, key=lambda read: read.row)
 
 
-def _on_scope(desk: ScopeDesk, key: tuple[str, str], row: _Row, reading: _Reading) -> list[Entry]:
+def _on_scope(desk: ScopeSnapshot, key: tuple[str, str], row: _Row, reading: _Reading) -> list[Entry]:
     inside = row["意见"] == "在本届"
     named = [reason for reason in REASONS if reason in row["说明"]]  # the explanation may contain a reason
     reason = "" if inside else named[0] if len(named) == 1 else "其他"

@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipeline.match.evidence import WITNESSES, find_evidence
 from pipeline.match.keys import PERSON_KEYS, Bools, Keys, joined_keys, known_keys
-from pipeline.match.persons import found_rows, settle_persons, submission_keys
+from pipeline.match.persons import found_rows, resolve_persons, submission_keys
 from pipeline.scale.executors import Work
 from pipeline.scale.layout import Part
 from pipeline.scale.parts import MOVED, OUT, Positions, fetch_registry, fetch_submissions
@@ -56,7 +56,7 @@ def submissions_keyed(spool: Spool, units: Sequence[UnitRead]) -> Keyed:
 
 
 @dataclass(frozen=True)
-class SettledAcross:
+class ResolvedAcross:
     """The result by submission. `order` is its place in reading order, `place` the part that processes it.
 
     `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the submission that counts.
@@ -78,7 +78,7 @@ class Across:
     submissions: Keyed
     registry: Keyed
 
-    def settle(self, withdrawn: Positions) -> SettledAcross:
+    def resolve(self, withdrawn: Positions) -> ResolvedAcross:
         """Resolve the relations and write them. `withdrawn` are `order`s of submissions that a decision withdrew."""
         order = self.submissions.column("order").astype(np.int64)
         live = ~np.isin(order, withdrawn)
@@ -86,17 +86,17 @@ class Across:
         names = [f"{frame}.keys" for frame, _, _ in self.submissions.frames]
         keys = self.spool.read_all(names, empty=submission_keys(no_rows()))
         keys = keys.drop(columns="order", errors="ignore").iloc[read].reset_index(drop=True)
-        counting, found = settle_persons(keys, self.registry.columns(PERSON_KEYS), live[read])
+        counting, found = resolve_persons(keys, self.registry.columns(PERSON_KEYS), live[read])
         flags, counts = np.empty(len(order), dtype=np.int32), np.empty(len(order), dtype=np.int64)
         flags[read], counts[read] = found, read[counting]
         flags |= np.where(live, 0, OUT).astype(np.int32)
-        settled = SettledAcross(order, flags, counts, self.submissions.home.copy())
+        settled = ResolvedAcross(order, flags, counts, self.submissions.home.copy())
         if len(self.parts) > 1:
             self._move(settled, live & (counts == np.arange(len(order))))
         self._write(settled)
         return settled
 
-    def _write(self, settled: SettledAcross) -> None:
+    def _write(self, settled: ResolvedAcross) -> None:
         """Write each part's `order, flags, counts`: of rows that it processes, and of its rows that moved away."""
         superseded = settled.counts != np.arange(len(settled.counts))
         special = np.flatnonzero(superseded | (settled.flags != 0))
@@ -113,7 +113,7 @@ class Across:
             mine = frame[(frame["home"] == part) | (frame["place"] == part)]
             self.spool.write(f"special/{part}", mine.reset_index(drop=True))
 
-    def _move(self, settled: SettledAcross, counting: Bools) -> None:
+    def _move(self, settled: ResolvedAcross, counting: Bools) -> None:
         home = self.submissions.home
         away, twins = self._known_elsewhere(home)
         wandering = np.flatnonzero(away & counting)
@@ -144,7 +144,7 @@ class Across:
         away[found] = (parts[low[found]] != home[found]) | (parts[high[found] - 1] != home[found])
         return away, twins
 
-    def _lend(self, settled: SettledAcross, visitors: Positions, moved: Positions, twins: Positions) -> None:
+    def _lend(self, settled: ResolvedAcross, visitors: Positions, moved: Positions, twins: Positions) -> None:
         """Write to each part what moves in and the registry rows to compare with: `twins` go to each part with one."""
         rows = self._submissions(settled, moved)
         rows = rows.assign(place=settled.place[moved], order=settled.order[moved])
@@ -168,7 +168,7 @@ class Across:
                 classes = known[known["school"].isin(list(names))]
                 self.spool.write(f"guest-classes/{part}", classes.drop_duplicates(ignore_index=True))
 
-    def _guests(self, settled: SettledAcross, visitors: Positions, moved: Positions) -> Frame:
+    def _guests(self, settled: ResolvedAcross, visitors: Positions, moved: Positions) -> Frame:
         """Return `part, row`: registry rows of other parts that match a part's submissions."""
         found: list[Frame] = []
         for at, columns in ((visitors, ["id_number"]), *((moved, ["school", name]) for name in PERSON_KEYS[2:])):
@@ -181,7 +181,7 @@ class Across:
             found.append(both[self.registry.home[both["row"].to_numpy()] != both["part"].to_numpy()][["part", "row"]])
         return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True)
 
-    def _submissions(self, settled: SettledAcross, rows: Positions, columns: list[str] | None = None) -> Frame:
+    def _submissions(self, settled: ResolvedAcross, rows: Positions, columns: list[str] | None = None) -> Frame:
         homes = self.submissions.home[rows]
         wanted = [(self.parts[int(part)], settled.order[rows[homes == part]]) for part in np.unique(homes)]
         fetched = self.work.map(fetch_submissions, [(self.spool, part, orders, columns) for part, orders in wanted])

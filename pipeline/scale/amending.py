@@ -17,7 +17,7 @@ from pipeline.normalise.normalise_rows import normalise
 from pipeline.scale.across import submissions_keyed
 from pipeline.scale.layout import Layout, Part, RunSettings
 from pipeline.scale.parts import fetch_submissions
-from pipeline.scale.reading import UNIT, UnitRead, lay_rows, photos_of, unknown_columns
+from pipeline.scale.reading import UNIT, UnitRead, photos_of, unknown_columns, write_by_part
 from pipeline.scale.spool import Spool
 from pipeline.tables import POSITION, Frame
 
@@ -48,7 +48,7 @@ def _amendments(collected: Collected, settings: RunSettings) -> Frame:
     return pd.concat([rows[POSITION], target.rename(TARGET), keys, given], axis=1)
 
 
-def lay_amendments(
+def apply_amendments(
     spool: Spool, layout: Layout, parts: Sequence[Part], units: Sequence[UnitRead], withdrawn: set[str]
 ) -> UnitRead:
     """Apply amendments to the submissions and return the result as one more unit. `withdrawn` ids are left out."""
@@ -68,7 +68,7 @@ def lay_amendments(
         rows.loc[new, seen.columns] = seen
     rows = rows.assign(order=np.arange(len(rows), dtype=np.int64) + number * UNIT)  # later than all other units
     made = made.assign(order=made["at"] + number * UNIT).drop(columns="at")
-    filled = lay_rows(spool, number, rows, made, layout)
+    filled = write_by_part(spool, number, rows, made, layout)
     notes = tuple(
         Note("warning", str(row.file), str(row.sheet), int(str(row.row)), str(row.why))
         for row in amended.untaken.itertuples()

@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from pipeline.errors import InputError, PartialError
-from pipeline.logs import hush_libraries
+from pipeline.logs import silence_libraries
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ def _pool() -> Executor:
     """Return a pool of processes. On Linux they are forked from a server with the modules imported."""
     if sys.platform == "linux":
         context = get_context("forkserver")
-        context.set_forkserver_preload(["pipeline.stages", "pipeline.scale.ready"])
+        context.set_forkserver_preload(["pipeline.stages", "pipeline.scale.worker_setup"])
     else:
         context = get_context("spawn")
     return ProcessPoolExecutor(os.cpu_count(), context, initializer=_begin)
@@ -103,7 +103,7 @@ def _pool() -> Executor:
 
 def _begin() -> None:
     """End this worker with its parent, also after a kill. It holds both ends of its queue and would wait forever."""
-    hush_libraries()
+    silence_libraries()
     parent = parent_process()
     if parent is None:
         return

@@ -40,11 +40,11 @@ class RunSettings:
     latest: datetime
 
     @property
-    def all_asked(self) -> bool:
+    def all_requested(self) -> bool:
         """Whether all rows of all tables are requested."""
         return not self.chosen and not self.rules
 
-    def asked(self, tables: dict[str, Frame]) -> dict[str, Frame]:
+    def requested(self, tables: dict[str, Frame]) -> dict[str, Frame]:
         """Return the tables with the requested colleges' rows and the tried rules' findings."""
         kept = only_colleges(tables, self.chosen)
         if not self.rules:
@@ -108,7 +108,7 @@ class Layout:
         return names.map(known).to_numpy().astype(np.int32)
 
 
-def lay_out(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
+def group_schools(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
     """Return one part, or parts of about `ROWS` rows, each with a registry that was read.
 
     Schools whose registries name each other share a part.

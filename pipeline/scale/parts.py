@@ -59,7 +59,7 @@ def find_ids(spool: Spool, part: Part, wanted: set[str]) -> Positions:
 
 
 def part_submissions(spool: Spool, part: Part) -> tuple[Frame, Frame]:
-    """Return the submissions that this part processes (for `match_settled`), and the changes of its schools."""
+    """Return the submissions that this part processes (for `match_resolved`), and the changes of its schools."""
     home = home_rows(spool, part)
     ids = home.set_index("order")["submission_id"]
     changes = spool.read_all(part.of_units("changes"), empty=pd.DataFrame(columns=pd.Index([*CHANGES, "order"])))
@@ -127,7 +127,7 @@ class PartResult:
     states: dict[str, Any]
 
 
-def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: Frame) -> None:
+def write_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, changes: Frame) -> None:
     """Write the results of match and check of one part."""
     frames = {
         "submissions": conform(matched.submissions, "submissions"),
@@ -145,7 +145,7 @@ def keep_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, ch
         spool.write(part.name(name), frame)
 
 
-def lay_shared(spool: Spool, part: Part, faults: Frame) -> None:
+def apply_shared_faults(spool: Spool, part: Part, faults: Frame) -> None:
     """Apply the shared faults to one part's findings: they are the office's, and no record fails by them."""
     signs, first = spool.read(part.name("signs")), spool.read(part.name("first"))
     findings = with_shared_faults(spool.read(part.name("judged")), signs, faults)
@@ -168,22 +168,22 @@ def read_judged(spool: Spool, part: Part) -> tuple[Frame, Frame, Judged]:
     return spool.read(part.name("students")), spool.read(part.name("judged")), judged
 
 
-def keep_settled(spool: Spool, part: Part, tabulated: Tabulated, settings: RunSettings) -> dict[str, Frame]:
+def write_reviewed(spool: Spool, part: Part, tabulated: Tabulated, settings: RunSettings) -> dict[str, Frame]:
     """Write the requested rows of the tables of one part, and return the tables for counting."""
-    looked_at = _COUNTED if settings.all_asked else dict.fromkeys(JUDGED)
+    looked_at = _COUNTED if settings.all_requested else dict.fromkeys(JUDGED)
     judged = {name: spool.read(part.name(name), columns) for name, columns in looked_at.items()}
-    tables = settings.asked({**tabulated.tables, **judged})
+    tables = settings.requested({**tabulated.tables, **judged})
     submissions = tables["submissions"]
     counting = submissions[submissions["superseded_by"] == ""]
     outside = tables["findings"]["submission_id"][tables["findings"]["rule"] == "cohort.outside"]
     counting = counting[~among(counting["submission_id"], outside)]
     tables["differences"] = make_differences(tables["roster"], counting)
-    for name in SETTLED if settings.all_asked else tables:
+    for name in SETTLED if settings.all_requested else tables:
         spool.write(part.name(name), tables[name])
     return tables
 
 
-def desk_of(spool: Spool, part: Part, numbers: set[str], made_on: set[str]) -> DeskRows:
+def snapshot_rows(spool: Spool, part: Part, numbers: set[str], made_on: set[str]) -> DeskRows:
     """Return the rows of one part that decisions on these student numbers, and those `made_on` submissions, need."""
     students, findings = spool.read(part.name("students")), spool.read(part.name("judged"))
     named, submissions = students[students["student_number"].isin(list(numbers))], spool.read(part.name("submissions"))

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from pipeline.atomic_files import link_or_copy
+from pipeline.cache import Cache, digest_of
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
 from pipeline.collect.collected import Note
@@ -23,18 +25,16 @@ from pipeline.collect.source_columns import SourceColumns
 from pipeline.collect.submissions import Unit, refuse_nothing, refuse_undeclared, submission_units
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
-from pipeline.kept import Kept, digest_of
 from pipeline.review.decision_rows import missing_file
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import open_ledger
 from pipeline.review.worksheet import import_from_file, is_scope, student_numbers
 from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Keyed, submissions_keyed
-from pipeline.scale.amending import lay_amendments, read_amendments
+from pipeline.scale.amending import apply_amendments, read_amendments
 from pipeline.scale.executors import Work, open_work
-from pipeline.scale.kept_sources import KeptSources
-from pipeline.scale.layout import Layout, Part, RunSettings, SchoolRead, lay_out
-from pipeline.scale.parts import JUDGED, SETTLED, desk_of, find_ids
+from pipeline.scale.layout import Layout, Part, RunSettings, SchoolRead, group_schools
+from pipeline.scale.parts import JUDGED, SETTLED, find_ids, snapshot_rows
 from pipeline.scale.reading import (
     REGISTRIES,
     SCHOOL_READ,
@@ -44,10 +44,10 @@ from pipeline.scale.reading import (
     spool_unit,
     unit_files,
 )
-from pipeline.scale.spool import Pieces, Spool, gather_table, open_spool
+from pipeline.scale.source_cache import SourceCache
+from pipeline.scale.spool import Spool, TableParts, gather_table, open_spool
 from pipeline.tables import Frame
 from pipeline.tabulate.headcount import put_together
-from pipeline.whole import link
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class RunData:
     folder: RunFolder
     spool: Spool
     work: Work
-    kept: Kept
+    kept: Cache
     entries: Frame = field(default_factory=pd.DataFrame)
     parts: list[Part] = field(default_factory=list[Part])
     _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
@@ -73,8 +73,8 @@ class RunData:
     _extras: list[str] = field(default_factory=list[str])
 
     @cached_property
-    def _sources(self) -> KeptSources:
-        return KeptSources(self.settings.cohort, self.folder, self.spool, self.kept)
+    def _sources(self) -> SourceCache:
+        return SourceCache(self.settings.cohort, self.folder, self.spool, self.kept)
 
     def collect_and_normalise(self) -> SourcesRead:
         """Read and normalise all inputs of the cohort file into the spool; return the notes on them.
@@ -87,7 +87,7 @@ class RunData:
         if all(school.error for school in self._schools):
             faults = "；".join(dict.fromkeys(school.error for school in self._schools))
             raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
-        layout = lay_out(cohort, self._schools, one=not self.work.parallel)
+        layout = group_schools(cohort, self._schools, one=not self.work.parallel)
         registries = frozenset(one.sha256 for school in self._schools for one in school.inputs)
         units = [replace(unit, registries=registries) for unit in submission_units(cohort)]
         self._units = self._read_units(units, layout)
@@ -110,7 +110,7 @@ class RunData:
             return ()
         with open_ledger(self.settings.cohort) as ledger:
             withdrawn = withdrawn_submission_ids(ledger.entries())
-        made = lay_amendments(self.spool, layout, self.parts, self._units, withdrawn)
+        made = apply_amendments(self.spool, layout, self.parts, self._units, withdrawn)
         self._units.append(made)
         self.parts = self._parts(layout)
         return made.notes
@@ -120,14 +120,14 @@ class RunData:
         read: dict[int, SchoolRead] = {}
         for at, school in enumerate(schools):
             files, (paths, notes) = registry_files(at), _files_of(school.registry, self.settings.cohort)
-            if self._sources.take(files, (school, notes), paths):
+            if self._sources.reuse(files, (school, notes), paths):
                 read[at] = replace(self.spool.read_json(files[-1], SCHOOL_READ), at=at)
         left = [at for at in range(len(schools)) if at not in read]
         portions = [left[at : at + REGISTRIES] for at in range(0, len(left), REGISTRIES)]
         for one in chain(*self.work.map(read_registries, [(self.spool, portion) for portion in portions])):
             read[one.at] = one
             if not one.error:
-                self._sources.keep(registry_files(one.at), one.inputs)
+                self._sources.store(registry_files(one.at), one.inputs)
         return [read[at] for at in range(len(schools))]
 
     def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
@@ -138,12 +138,12 @@ class RunData:
         taken: set[int] = set()
         for number, unit in apart:
             about, paths = (unit.source, unit.notes), [unit.path] if unit.path else []
-            if self._sources.take(unit_files(number), about, paths, unit.registries, held):
+            if self._sources.reuse(unit_files(number), about, paths, unit.registries, held):
                 taken.add(number)
         read = self.work.map(spool_unit, [(self.spool, number, unit, layout) for number, unit in apart])
         for one in read:
-            if one.number not in taken and one.lasting:
-                self._sources.keep(unit_files(one.number), one.inputs, held if one.doubted else "")
+            if one.number not in taken and one.reusable:
+                self._sources.store(unit_files(one.number), one.inputs, held if one.doubted else "")
         for number, unit in here:
             if unit.source.amends:
                 read.append(read_amendments(self.spool, number, unit))
@@ -174,7 +174,7 @@ class RunData:
             },
         )
 
-    def settle_across(self) -> None:
+    def resolve_across(self) -> None:
         """Resolve relations across schools. `load_ledger` comes first."""
         home = {at: part.number for part in self.parts for at in part.schools}
         registry = [(f"registry/{read.at}", home[read.at], read.rows) for read in self._schools if read.rows]
@@ -182,7 +182,7 @@ class RunData:
         across = Across(self.spool, self.work, self.parts, submissions, Keyed(self.spool, registry))
         withdrawn = withdrawn_submission_ids(self.entries)
         found = self.each_part(find_ids, withdrawn) if withdrawn else []
-        across.settle(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+        across.resolve(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
 
     def load_ledger(self) -> None:
         """Read the ledger, and write each part's entries to the spool."""
@@ -194,31 +194,31 @@ class RunData:
             mine = self.entries["school_code"].isin([*codes, ""])
             self.spool.write(f"ledger/{part.number}", self.entries[mine])
 
-    def keep_judged(self, key: str, told: dict[str, Any]) -> None:
+    def store_judged(self, key: str, told: dict[str, Any]) -> None:
         """Store each part's results of match and check, and their entries of the summary, for reuse."""
         if not key:
             return
         names = [path.relative_to(self.spool.folder) for of in _KEPT for path in (self.spool.folder / of).glob("*")]
         folder = self.folder.path / "parts"
         for name in names:
-            link(self.spool.folder / name, folder / name)
+            link_or_copy(self.spool.folder / name, folder / name)
         parts = [(part.number, part.schools, part.units) for part in self.parts]
         state = {"told": told, "parts": parts, "extras": self._extras, "read": self._sources.keys}
         write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))
         validations = self.folder.path / "validations.json"
-        self.kept.note([*(folder / name for name in names), folder / "state.json", validations], key)
+        self.kept.record([*(folder / name for name in names), folder / "state.json", validations], key)
 
-    def take_judged(self, key: str) -> dict[str, Any] | None:
+    def reuse_judged(self, key: str) -> dict[str, Any] | None:
         """Reuse the results that `keep_judged` stored in an earlier run; return the entries, or None."""
-        if not self.kept.take(key):
+        if not self.kept.reuse(key):
             return None
         folder = self.folder.path / "parts"
         for path in folder.glob("*/*"):
-            link(path, self.spool.folder / path.relative_to(folder))
+            link_or_copy(path, self.spool.folder / path.relative_to(folder))
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         self.parts = [Part(number, tuple(schools), tuple(units)) for number, schools, units in state["parts"]]
         self._extras = state["extras"]
-        self._sources.pass_on(state["read"])
+        self._sources.carry_over(state["read"])
         self.load_ledger()
         return state["told"]
 
@@ -235,7 +235,7 @@ class RunData:
         numbers = student_numbers(rows)
         made = standing_decisions(self.entries)
         made_on = set(made["submission_id"][made["student_number"].isin(list(numbers))]) - {""}
-        desk = self.each_part(desk_of, numbers, made_on)
+        desk = self.each_part(snapshot_rows, numbers, made_on)
         lines, changed = import_from_file(cohort, self.folder.run_id, rows, desk, self.settings.as_of)
         if changed:
             self.load_ledger()
@@ -248,17 +248,17 @@ class RunData:
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
         headcount = put_together(self.spool.read_all(names.pop("headcount")))
         whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
-        gathered = [Pieces(name, pieces, whose) for name, pieces in names.items()]
-        gathered.append(Pieces("extras", tuple(self._extras), ((),) * len(self._extras)))
+        gathered = [TableParts(name, pieces, whose) for name, pieces in names.items()]
+        gathered.append(TableParts("extras", tuple(self._extras), ((),) * len(self._extras)))
         keys = {pieces.table: pieces.key(self.spool) for pieces in gathered}
 
-        def done(pieces: Pieces) -> None:
-            self.kept.note(folder.glob(f"{pieces.table}.*"), keys[pieces.table])
+        def done(pieces: TableParts) -> None:
+            self.kept.record(folder.glob(f"{pieces.table}.*"), keys[pieces.table])
             self.spool.remove(*pieces.names)
 
-        changed: list[tuple[Spool, Pieces, Path]] = []
+        changed: list[tuple[Spool, TableParts, Path]] = []
         for pieces in gathered:
-            if self.kept.take(keys[pieces.table]):
+            if self.kept.reuse(keys[pieces.table]):
                 self.spool.remove(*pieces.names)
             else:
                 changed.append((self.spool, pieces, folder))
@@ -268,7 +268,7 @@ class RunData:
 
 
 @contextmanager
-def open_run_data(settings: RunSettings, folder: RunFolder, kept: Kept) -> Generator[RunData]:
+def open_run_data(settings: RunSettings, folder: RunFolder, kept: Cache) -> Generator[RunData]:
     """Yield a run's data, and delete the spool at the end, also after an error."""
     large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
     with (

@@ -49,12 +49,12 @@ class UnitRead:
     skipped: Frame
     doubted: bool = False
     """Whether the registries decided about some of its rows."""
-    lasting: bool = False
+    reusable: bool = False
     """Whether the next run may take it over: no limit of time or memory was met, no picture is in its cells."""
 
 
 @dataclass(frozen=True)
-class UnitTold:
+class UnitNotes:
     """What is told of one unit beside its frames; `doubted` as in `UnitRead`."""
 
     columns: tuple[SourceColumns, ...]
@@ -63,7 +63,7 @@ class UnitTold:
     doubted: bool
 
 
-SCHOOL_READ, UNIT_TOLD = TypeAdapter(SchoolRead), TypeAdapter(UnitTold)
+SCHOOL_READ, UNIT_NOTES = TypeAdapter(SchoolRead), TypeAdapter(UnitNotes)
 
 
 def registry_files(at: int) -> list[str]:
@@ -142,17 +142,17 @@ def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRea
     settings = spool.shared(RunSettings)
     if not spool.has(unit_files(number)[-1]):
         _read_unit(spool, number, unit, layout)
-    told = spool.read_json(f"read/{number}.json", UNIT_TOLD)
+    told = spool.read_json(f"read/{number}.json", UNIT_NOTES)
     rows, changes = (spool.read(f"read/{number}.{name}") for name in ("rows", "changes"))
     rows, changes = (each.assign(order=each["order"] + number * UNIT) for each in (rows, changes))
     people = rows.pop("person").to_numpy()
     rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people].reset_index(drop=True)
     photo_folder, pictures = settings.cohort.photos_folder, _picture_folder(spool, number)
     if photo_folder is not None:
-        taken = photos.Shelf(pictures) if pictures.is_dir() else None
+        taken = photos.PhotoFolder(pictures) if pictures.is_dir() else None
         rows = pd.concat([rows, photos_of(rows, photo_folder, spool, taken)], axis=1)
     notes = (*told.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])]))
-    filled = lay_rows(spool, number, rows, changes, layout)
+    filled = write_by_part(spool, number, rows, changes, layout)
     unknown, skipped = unknown_columns(spool.read(f"extras/{number}")), spool.read(f"read/{number}.skipped")
     lasting = not pictures.is_dir() and all(note.level != "error" for note in notes)
     return UnitRead(number, filled, told.columns, notes, told.inputs, unknown, skipped, told.doubted, lasting)
@@ -179,8 +179,8 @@ def _read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> None:
     frames = (rows.assign(person=people), changes, collected.skipped, collected.extras)
     for name, frame in zip(unit_files(number), frames, strict=False):
         spool.write(name, frame)
-    told = UnitTold(collected.columns, tuple(collected.notes), tuple(collected.inputs), doubted)
-    spool.write_json(f"read/{number}.json", UNIT_TOLD, told)
+    told = UnitNotes(collected.columns, tuple(collected.notes), tuple(collected.inputs), doubted)
+    spool.write_json(f"read/{number}.json", UNIT_NOTES, told)
 
 
 def unknown_columns(extras: Frame) -> Frame:
@@ -227,16 +227,16 @@ def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
 
 
 @lru_cache(maxsize=1)
-def _shelf(folder: Path, spool: Spool) -> photos.Shelf:
+def _shelf(folder: Path, spool: Spool) -> photos.PhotoFolder:
     """Return the listing of the photo folder, cached per run (a spool is of one run) and process."""
-    return photos.Shelf(folder)
+    return photos.PhotoFolder(folder)
 
 
 def _picture_folder(spool: Spool, number: int) -> Path:
     return spool.folder / "pictures" / str(number)
 
 
-def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | None = None) -> Frame:
+def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.PhotoFolder | None = None) -> Frame:
     """Return facts about each row's photo: a file of the folder, or the picture from the row's cell."""
     seen = photos.examine_photos(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
     if taken is not None:
@@ -248,7 +248,7 @@ def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.Shelf | Non
     return seen.drop(columns="path").add_prefix("photo_")
 
 
-def lay_rows(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
+def write_by_part(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
     """Write a unit's rows and changes (both with `order`) to the spool by part; return the rows per part."""
     parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
     of_change = parts.reindex(changes["order"]).to_numpy()

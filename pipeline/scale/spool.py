@@ -22,9 +22,9 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from pipeline.kept import code_digest, digest_of
+from pipeline.atomic_files import atomic_path, sha256_of
+from pipeline.cache import code_digest, digest_of
 from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS, Frame
-from pipeline.whole import appearing, sha256_of
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Spool:
     def write(self, name: str, frame: Frame) -> None:
         """Write one frame without its index."""
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        with appearing(self.folder / name, contended=True) as draft:
+        with atomic_path(self.folder / name, contended=True) as draft:
             feather.write_feather(table, str(draft), compression="lz4")
 
     def read(self, name: str, columns: list[str] | None = None) -> Frame:
@@ -63,7 +63,7 @@ class Spool:
 
     def write_json(self, name: str, kind: TypeAdapter[T], what: T) -> None:
         """Write an object of plain values."""
-        with appearing(self.folder / name, contended=True) as draft:
+        with atomic_path(self.folder / name, contended=True) as draft:
             draft.write_bytes(kind.dump_json(what))
 
     def read_json(self, name: str, kind: TypeAdapter[T]) -> T:
@@ -80,7 +80,7 @@ class Spool:
 
     def share(self, what: object) -> None:
         """Pickle an object for all tasks, under its type's name. Only this program's own workers read it."""
-        with appearing(self.folder / type(what).__name__, contended=True) as draft:
+        with atomic_path(self.folder / type(what).__name__, contended=True) as draft:
             draft.write_bytes(pickle.dumps(what))
 
     def shared(self, kind: type[T]) -> T:
@@ -115,7 +115,7 @@ def open_spool(folder: Path) -> Generator[Spool]:
 
 
 @dataclass(frozen=True)
-class Pieces:
+class TableParts:
     """A table's name, its frames in the spool, and by frame the schools (names) of its students."""
 
     table: str
@@ -127,7 +127,7 @@ class Pieces:
         return digest_of("table", self.table, code_digest(), repr(self.schools), *map(spool.digest, self.names))
 
 
-def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
+def gather_table(spool: Spool, pieces: TableParts, folder: Path) -> TableParts:
     """Write a table as parquet, and up to a million rows as csv; return `pieces`.
 
     Row groups end with a school, and the file's metadata list the row groups of each school (`tables.ROW_GROUPS`), so
@@ -137,7 +137,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
     path = folder / f"{pieces.table}.parquet"
     count = groups = 0
     places: dict[str, list[int]] = {}
-    with appearing(path, contended=True) as draft:
+    with atomic_path(path, contended=True) as draft:
         writer: pq.ParquetWriter | None = None
         try:
             for name, schools in zip(pieces.names, pieces.schools, strict=True):
@@ -158,7 +158,7 @@ def gather_table(spool: Spool, pieces: Pieces, folder: Path) -> Pieces:
                 writer.close()
     if count <= CSV_ROW_LIMIT:
         with (
-            appearing(path.with_suffix(".csv"), contended=True) as draft,
+            atomic_path(path.with_suffix(".csv"), contended=True) as draft,
             draft.open("w", encoding="utf-8", newline="") as lines,
         ):
             for at, name in enumerate(pieces.names):

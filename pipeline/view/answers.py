@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.clock import SHANGHAI
-from pipeline.review.decisions import one_a_slip
+from pipeline.review.decisions import one_per_mistake
 from pipeline.run_folder import read_summary
 from pipeline.states import states
 from pipeline.tables import CERTIFIED, STATUSES, read_table
@@ -77,7 +77,7 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
     ]
     items: dict[str, dict[str, None]] = {}  # in order, each message once
     columns = ["submission_id", "field", "message", "expected"]
-    ordered = one_a_slip(told.sort_values("severity", kind="stable"))  # critical before warning
+    ordered = one_per_mistake(told.sort_values("severity", kind="stable"))  # critical before warning
     for submission, field, message, expected in ordered[columns].itertuples(index=False):
         items.setdefault(submission, {})[safe_message(message, field, expected, names[submission])] = None
     joined: dict[str, str] = {}

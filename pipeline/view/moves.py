@@ -134,9 +134,9 @@ def _since_last_year(run: Run, now: Frame, school: str) -> Iterator[Frame]:
 
 def _told(before: Frame, now: Frame) -> Frame:
     """Return every student of both sides with places `before` and `now`, matched across a changed number."""
-    from pipeline.collect.school_tables import followed  # takes a second, and few pages ask for it
+    from pipeline.collect.school_tables import renumbered  # takes a second, and few pages ask for it
 
-    then = followed(before, now)[[*_KEY, "name", "place"]].drop_duplicates(_KEY)
+    then = renumbered(before, now)[[*_KEY, "name", "place"]].drop_duplicates(_KEY)
     both = then.merge(now[[*_KEY, "name", "place"]], on=_KEY, how="outer", suffixes=("_then", ""))
     name = both["name"].fillna(both["name_then"])
     places = {"before": both["place_then"].fillna(ABSENT), "now": both["place"].fillna(ABSENT)}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.cohort_sections import Window
 from pipeline.logs import mask
-from pipeline.review.decisions import one_a_slip, open_critical, owners_of
+from pipeline.review.decisions import one_per_mistake, open_critical, owners_of
 from pipeline.states import ACTORS, State, states
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
@@ -247,7 +247,7 @@ def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str,
     for place, owner in enumerate(owners_of(roster)):
         places.setdefault(owner, []).append(place)
     found: dict[tuple[int, str], dict[str, None]] = {}
-    open_ = one_a_slip(open_critical(findings))
+    open_ = one_per_mistake(open_critical(findings))
     for owner, actor, message in zip(owners_of(open_), open_["actor"], open_["message"], strict=True):
         for place in places.get(owner, ()):
             found.setdefault((place, actor), {})[mask(message)] = None
@@ -262,7 +262,7 @@ def open_reasons(roster: Frame, findings: Frame) -> Frame:
     """
     left = roster[roster["status"] != "approved"]
     held, by_rule = set(owners_of(left[left["status"].isin(_HELD)])), dict[str, dict[str, tuple[str, str]]]()
-    open_ = one_a_slip(open_critical(findings))
+    open_ = one_per_mistake(open_critical(findings))
     columns = ["rule", "message", "actor"]
     for owner, (rule, *told) in zip(owners_of(open_), open_[columns].to_numpy(object).tolist(), strict=True):
         if owner in held:

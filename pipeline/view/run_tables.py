@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from pyarrow import dataset
 
-from pipeline.cohort import unmistakable
+from pipeline.cohort import distinct_name
 from pipeline.cohort_sections import Window
 from pipeline.errors import InputError
 from pipeline.fields import rule_subject
@@ -215,7 +215,7 @@ class Run:
         return None
 
     @property
-    def called(self) -> str:
+    def title(self) -> str:
         """The run in Chinese, with date and start time because two runs may share a date."""
         made, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
         return f"{made or day} 的结果" if day in made or not made else f"{day} 的结果（{made} 运行）"
@@ -251,7 +251,7 @@ def load_run(run: Path | str) -> Run:
 
 def college_folder(school: str, college: str) -> str:
     """Return a college's folder in `site/`, a name that is valid on every system and unique."""
-    return unmistakable(f"{school}-{college}")
+    return distinct_name(f"{school}-{college}")
 
 
 def college_href(school: str, college: str) -> str:

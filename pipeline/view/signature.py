@@ -19,7 +19,7 @@ class SigningStep:
     word: str
     who: str = ""
     short: str = ""
-    told: str = ""
+    text: str = ""
 
 
 REVIEW = SigningStep("审核中")
@@ -32,8 +32,8 @@ _PRINT_AGAIN = "请核对后重新打印人数表，由院党委副书记重新�
 SIGN_AGAIN = SigningStep(*_AGAIN, f"签字之后数据有改动，{_PRINT_AGAIN}")
 SIGN_ANEW = SigningStep(*_AGAIN, f"原来的签字只签了名单，没有签提交的内容和学籍信息，{_PRINT_AGAIN}")
 SIGNED = SigningStep("已签字", "就业办", "核对后接收", "学院已签字，等就业办接收。")
-ACCEPTED = SigningStep("已接收", told="就业办已接收，不用再做什么。")
-DONE = SigningStep("已完成", told="不用再做什么，谢谢您。")
+ACCEPTED = SigningStep("已接收", text="就业办已接收，不用再做什么。")
+DONE = SigningStep("已完成", text="不用再做什么，谢谢您。")
 """Of a counselor, who signs nothing."""
 
 
@@ -60,7 +60,7 @@ class SignatureState:
             return SIGN_ANEW if self.only_listed else SIGN_AGAIN
         return REVIEW if left else SETTLE if extras else SIGN
 
-    def told(self, due: date) -> str:
+    def text(self, due: date) -> str:
         """Return the day of the signature compared with the deadline `due`; blank if unsigned."""
         if self.signed is None:
             return ""

@@ -8,7 +8,7 @@ import pytest
 from pipeline import fields
 from pipeline.anonymise.pictures import invented_picture
 from pipeline.cohort import load_cohort
-from pipeline.knowledge.photos import near_same, read_picture
+from pipeline.knowledge.photos import near_duplicates, read_picture
 from pipeline.review.decision_rows import read_decision_rows
 from tests.cohorts import make_cohort
 from tests.command import run
@@ -61,7 +61,7 @@ def test_a_drawn_picture_and_its_twin_are_the_same_person(tmp_path: Path, suffix
             (tmp_path / f"{wrong}{suffix}").write_bytes(invented_picture(person, 0, wrong, suffix))
         pair = [read_picture(path) for path in sorted(tmp_path.iterdir())]
         shas, hashes = (pd.Series([getattr(one, name) for one in pair], dtype="str") for name in ("sha256", "phash"))
-        assert shas.nunique() == 2 and near_same(hashes, shas).ne("").all(), person
+        assert shas.nunique() == 2 and near_duplicates(hashes, shas).ne("").all(), person
 
 
 def findings(folder: Path) -> pd.DataFrame:

@@ -124,7 +124,7 @@ def seconds(work):
 
 @pytest.mark.bench
 def test_what_great_expectations_costs(table, known, record):
-    judging.warm_up()
+    judging.preload()
     found = plain(table, known)
     verdicts, _ = judging.validate_rules(table, RULES, known, "submissions")
     assert {verdict.rule.name: verdict.rows.tolist() for verdict in verdicts} == {

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from pipeline.check.findings import AS_REGISTRY, NOWHERE, certify, eased, findings_of
+from pipeline.check.findings import AS_REGISTRY, NOWHERE, certify, downgraded, findings_of
 from pipeline.check.rule import Rule
 from pipeline.check.validate import RuleVerdict
 from tests.spec.judge import facts
@@ -76,6 +76,6 @@ def test_what_the_registry_has_too_is_eased_for_its_own_student_only():
         },
         dtype="str",
     )
-    told = eased(findings, table, facts(), registry, [])
+    told = downgraded(findings, table, facts(), registry, [])
     assert told["severity"].tolist() == ["info", "info", "critical"]
     assert told["message"].tolist() == [NOWHERE, AS_REGISTRY, ""]

@@ -12,7 +12,7 @@ from pipeline.check.suites import built_in_rules
 from pipeline.match.match_stage import Registries, match
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.scale.layout import Part
-from pipeline.scale.parts import lay_shared
+from pipeline.scale.parts import apply_shared_faults
 from pipeline.scale.spool import Spool
 from pipeline.tables import COLUMNS
 from tests import frames
@@ -75,5 +75,5 @@ def test_what_a_whole_source_breaks_alike_counts_against_nobody(tmp_path: Path):
     laid = {"signs": signs, "first": first, "judged": findings[COLUMNS["findings"]], "certifications": certifications}
     for name, frame in (laid | {"first_signs": signs.iloc[:0]}).items():
         spool.write(part.name(name), frame)
-    lay_shared(spool, part, faults)
+    apply_shared_faults(spool, part, faults)
     assert spool.read(part.name("first"))["submission_id"].tolist() == [table["submission_id"].iloc[-1]]

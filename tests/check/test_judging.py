@@ -45,7 +45,7 @@ def test_no_temporary_folder_is_made(monkeypatch):
         raise AssertionError("a folder in the system's place for temporary files")
 
     monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
-    judging.warm_up()
+    judging.preload()
 
 
 def rules_of_rows():

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipeline.check.check_stage import submissions_table
-from pipeline.match.match_stage import Registries, match_settled
+from pipeline.match.match_stage import Registries, match_resolved
 from pipeline.match.persons import CLASHES
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from tests import frames
@@ -21,7 +21,7 @@ def matched_of_all_cases(known):
     registry = normalise_registry(held, known.words)
     photos = pd.DataFrame([judge.PHOTO] * len(rows), index=rows.index).add_prefix("photo_")
     told = judge.apart(rows, **dict.fromkeys(CLASHES, True)).drop(columns=["photo_shared"])
-    return match_settled(pd.concat([told, photos], axis=1), Registries.of(registry))
+    return match_resolved(pd.concat([told, photos], axis=1), Registries.of(registry))
 
 
 def table_of_all_cases(known):

@@ -3,7 +3,7 @@
 import json
 
 from pipeline.cli import common
-from pipeline.papers.make import Made
+from pipeline.papers.make import WrittenPapers
 from pipeline.review.ledger import open_ledger
 from tests.command import run
 from tests.deliver.runs import make_cohort
@@ -14,7 +14,7 @@ def test_who_prints_full_numbers_is_recorded(tmp_path, monkeypatch):
 
     def make(cohort, run, wanted):
         printed.append(wanted.full)
-        return Made(tmp_path)
+        return WrittenPapers(tmp_path)
 
     monkeypatch.setattr(common, "newest_of", lambda cohort: tmp_path / "a-run")
     monkeypatch.setattr("pipeline.view.run_tables.load_run", lambda run: None)

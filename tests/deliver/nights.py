@@ -77,7 +77,7 @@ def run(cohort: Cohort, now: datetime, death: Death) -> int:
     """Be one `mingce run`."""
     reporter = DyingReporter(str(death.get("at", ""))) if "at" in death else Reporter(quiet=True)
     outcome = run_cohort(cohort, RunOptions(now.date(), now, reporter=reporter))
-    return 4 if outcome.lacking else 0
+    return 4 if outcome.incomplete else 0
 
 
 def post(cohort: Cohort, now: datetime, death: Death, failed: bool = False) -> int:
@@ -167,9 +167,9 @@ def main() -> None:
     import great_expectations  # noqa: F401  # imported once, for all forks
 
     import tests.deliver.warm  # noqa: F401
-    from pipeline.check.validate import warm_up
+    from pipeline.check.validate import preload
 
-    warm_up()
+    preload()
     cohort, report, nights, seed = load_cohort(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     chance = random.Random(seed)
     rows = season_rows(cohort.folder)

@@ -13,6 +13,7 @@ import pytest
 from openpyxl import load_workbook
 from typer.testing import CliRunner
 
+from pipeline.cache import write_journal_line
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
 from pipeline.deliver.dashboard import chase_workbook
@@ -23,7 +24,6 @@ from pipeline.deliver.send import Options, send_due
 from pipeline.deliver.smtp import ServerError
 from pipeline.deliver.source import open_run, run_to_send
 from pipeline.errors import RefusedError
-from pipeline.kept import write_line
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import read_table, write_table
@@ -462,7 +462,7 @@ def test_a_counselor_s_page_is_made_anew_when_its_college_or_its_readers_changed
         """Give the pages by counselor, of a run whose colleges' pages have these keys."""
         source = open_run(plain, write_run(plain, run, roster_of(3, 10, night=9), as_of=DAY))
         for folder, key in products.items():
-            write_line(source.run.path, key, {f"site/{folder}/dashboard.html": "sha"})
+            write_journal_line(source.run.path, key, {f"site/{folder}/dashboard.html": "sha"})
         who, _ = staff("counselor", pd.concat([source.counselors, *more]), source.roster)
         page_of = counselor_pages(plain, source, who)
         return {one.address.partition("@")[0]: [page.content.decode() for page in page_of(one)] for one in who}

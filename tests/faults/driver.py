@@ -32,7 +32,7 @@ from pipeline.cohort import Cohort, load_cohort
 from pipeline.lock import cohort_lock
 from pipeline.progress import Reporter
 from pipeline.render import render_stage
-from pipeline.render.own import Notebooks
+from pipeline.render.page_notebooks import Notebooks
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import RenderOptions, RunOptions
 
@@ -112,7 +112,7 @@ def one(cohort: Cohort, job: dict[str, Any]) -> None:
     now = datetime.fromisoformat(job["now"]) if job.get("now") else NOW
     options = RunOptions(AS_OF, now, command=job["command"], render=pages, reporter=Dying(job.get("at", "")))
     outcome = main_job.run_cohort(cohort, options)
-    sys.exit(4 if outcome.lacking else 0)
+    sys.exit(4 if outcome.incomplete else 0)
 
 
 def started(work: Callable[[], object], said: IO[bytes]) -> int:
@@ -194,9 +194,9 @@ def main() -> None:
     """Run the jobs one after another."""
     import great_expectations  # noqa: F401  # imported once, for all forks
 
-    from pipeline.check.validate import warm_up
+    from pipeline.check.validate import preload
 
-    warm_up()
+    preload()
     first = load_cohort(Path(sys.argv[1]))
     with Path(sys.argv[2]).open("a", encoding="utf-8") as report:
         for text in sys.argv[3:]:

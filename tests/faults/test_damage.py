@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from pyarrow.lib import ArrowException
 
+from pipeline.atomic_files import sha256_of
+from pipeline.cache import Fingerprint, fingerprint
 from pipeline.cli import main
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
-from pipeline.kept import Fingerprint, fingerprint
 from pipeline.render import index, overview
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
@@ -28,7 +29,6 @@ from pipeline.run_folder import RunFolder, finished_files
 from pipeline.summary import shrunk_registries
 from pipeline.tables import read_table
 from pipeline.view.run_tables import load_run
-from pipeline.whole import sha256_of
 from tests.conftest import Ran
 from tests.deliver.runs import make_cohort, roster_of, write_run
 

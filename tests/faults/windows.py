@@ -33,13 +33,13 @@ from sqlalchemy import event as statements
 from sqlalchemy.engine import Engine
 
 from pipeline import cli
-from pipeline.check.validate import warm_up
+from pipeline.atomic_files import sha256_of
+from pipeline.check.validate import preload
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import RefusedError
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import finished_files, latest_run
-from pipeline.whole import sha256_of
 from tests.faults.driver import forked
 
 CHANGES = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.fsync", "subprocess.Popen"}
@@ -210,7 +210,7 @@ def prepare(commands: list[list[str]]) -> None:
     if any(words[0] in _JUDGING for words in commands):
         import great_expectations  # noqa: F401
 
-        warm_up()
+        preload()
 
 
 def main() -> None:

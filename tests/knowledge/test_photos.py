@@ -31,7 +31,9 @@ def portrait(seed, size=(295, 413)):
 def examine(folder, *cells, numbers=None, ids=None):
     names = column(*cells)
     blank = [""] * len(cells)
-    return photos.examine_photos(photos.Shelf(folder), names, column(*(numbers or blank)), column(*(ids or blank)))
+    return photos.examine_photos(
+        photos.PhotoFolder(folder), names, column(*(numbers or blank)), column(*(ids or blank))
+    )
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_two_files_of_one_name_go_by_the_number(folder):
 
 def test_index_and_kinds_are_kept(folder):
     names = pd.Series(["李四", ""], index=[9, 4], dtype="str")
-    seen = photos.examine_photos(photos.Shelf(folder), names, names, names)
+    seen = photos.examine_photos(photos.PhotoFolder(folder), names, names, names)
     assert list(seen.columns) == photos.COLUMNS
     assert list(seen.index) == [9, 4]
     assert seen.dtypes.astype(str).to_dict() == {
@@ -164,7 +166,7 @@ def test_copies_are_one_picture_and_two_students_are_two(folder):
         portrait(seed).save(folder / f"{seed}.jpg")
     cells = ["1305030101.jpg", "copy.jpg", "saved.jpg", "small.jpg", *(f"{seed}.jpg" for seed in range(20, 60)), "none"]
     seen = examine(folder, *cells)
-    groups = photos.near_same(seen["phash"], seen["sha256"])
+    groups = photos.near_duplicates(seen["phash"], seen["sha256"])
     assert groups[:4].nunique() == 1
     assert groups.iat[0] != ""
     assert groups[4:].eq("").all()
@@ -175,7 +177,7 @@ def test_many_pictures_are_grouped_without_comparing_all_pairs():
     hashes = pd.Series([f"{value:016x}" for value in draw], dtype="str")
     near = pd.Series([f"{int(hashes.iat[0], 16) ^ 0b10110000000000001:016x}"], dtype="str")
     both = pd.concat([hashes, near], ignore_index=True)
-    groups = photos.near_same(both, both + "x")
+    groups = photos.near_duplicates(both, both + "x")
     assert groups.iat[0] == groups.iat[-1] != ""
     assert groups.ne("").sum() == 2
 
@@ -186,11 +188,11 @@ def test_pictures_that_are_nearly_one_cost_no_comparison_of_all_pairs():
     seen = [f"{0x1F2E << 40:016x}{draw.integers(100, 104, 108).astype(np.uint8).tobytes().hex()}" for _ in range(1500)]
     digests = pd.Series([str(number) for number in range(len(seen))], dtype="str")
     started = time.process_time()
-    groups = photos.near_same(pd.Series(seen, dtype="str"), digests)
+    groups = photos.near_duplicates(pd.Series(seen, dtype="str"), digests)
     assert groups.nunique() == 1
     assert time.process_time() - started < 30  # of the processor: a second; all pairs took three minutes
 
 
 def test_no_photos():
     none = column()
-    assert photos.near_same(none, none).empty
+    assert photos.near_duplicates(none, none).empty

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
-from pipeline.match.membership import lay_scope, scope_by_registry, scope_digests, status_meanings, years_outside
+from pipeline.match.membership import apply_scope, scope_by_registry, scope_digests, status_meanings, years_outside
 from pipeline.normalise.normalise_rows import vocabulary
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
-from pipeline.review.scope_decisions import answer_years, decide_scope, lay_answers, scope_decisions
+from pipeline.review.scope_decisions import answer_years, answered_years, decide_scope, scope_decisions
 from pipeline.review.worksheet import import_scope_rows
 from pipeline.scale.layout import RunSettings
 from pipeline.scale.reading import read_registries
@@ -185,11 +185,11 @@ def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: 
         with pytest.raises(UsageError):
             decide_scope(registry, ledger, ["99"], actor, inside=False, proof=proof, reason="休学")
         decisions = scope_decisions(ledger.entries())
-    laid = lay_scope(registry, decisions)
+    laid = apply_scope(registry, decisions)
     assert list(laid["outside"]) == ["", "参军入伍", ""]
     assert list(laid["outside_source"]) == ["", "decision", ""]
     assert laid["outside_by"].iloc[1] == "王老师" and not laid["scope_stale"].any()
-    changed = lay_scope(registry.assign(name="改名"), decisions)
+    changed = apply_scope(registry.assign(name="改名"), decisions)
     assert list(changed["outside"]) == ["", "参军入伍", ""] and list(changed["scope_stale"]) == [True, True, False]
     assert scope_digests(registry).nunique() == 3
 
@@ -230,7 +230,7 @@ def test_an_answer_about_other_years_holds_while_the_registry_is_about_the_same(
     with open_ledger(load_cohort(tmp_path)) as ledger:
 
         def answered(asked: dict[str, dict[str, object]], of: int) -> list[bool]:
-            return [one["answered"] for one in lay_answers(asked, of, ledger.entries()).values()]
+            return [one["answered"] for one in answered_years(asked, of, ledger.entries()).values()]
 
         with pytest.raises(UsageError, match="写明原因"):
             answer_years(before, 2017, ledger, [], Actor("王老师", " "))
@@ -272,7 +272,7 @@ def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
             return [read.outcome for read in report]
 
         def outside() -> list[str]:
-            return list(lay_scope(registry, scope_decisions(ledger.entries()))["outside"])
+            return list(apply_scope(registry, scope_decisions(ledger.entries()))["outside"])
 
         assert take(back, army, *wrong) == ["applied", "applied", *["refused"] * 5]
         assert outside() == ["", "参军入伍", ""]

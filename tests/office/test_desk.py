@@ -19,7 +19,7 @@ import requests
 from jupyter_client.manager import KernelManager
 
 from pipeline.cohort import load_cohort
-from pipeline.errors import calm_box
+from pipeline.errors import error_box_lines
 from pipeline.office import DeskCohort, open_office
 from pipeline.office.server import NOTEBOOK, prepare_folder, wait_for_kernel, waiting_page
 from pipeline.resources import notebooks
@@ -52,7 +52,7 @@ def test_what_a_person_is_told_to_press_stands_in_the_menu():
     words = json.loads((pack / "locale/zh_CN/LC_MESSAGES/jupyterlab.json").read_text(encoding="utf-8"))
     pressed = f"运行 → {words['Run All Cells'][0]}"
     told = [path.read_text(encoding="utf-8") for path in notebooks().glob("*.ipynb")]
-    assert len(told) == 6 and all(pressed in text for text in [*told, "".join(calm_box("x", []))])
+    assert len(told) == 6 and all(pressed in text for text in [*told, "".join(error_box_lines("x", []))])
 
 
 def test_a_notebook_that_a_person_changed_is_kept(folder: Path):

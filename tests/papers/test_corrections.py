@@ -14,7 +14,7 @@ import pytest
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.papers.class_roster import paper_students
-from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_mend
+from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_correct
 from pipeline.papers.make import colleges_of
 from pipeline.view.run_tables import Run, load_run
 from tests.conftest import Ran, run_cohort_of
@@ -136,7 +136,7 @@ def test_without_a_name_nothing_can_be_read_in_again_and_nothing_is_asked_for():
 
 def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
     students = paper_students(run, colleges_of(run)[0])
-    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(rows_to_mend(students), "", Form.of(cohort), masked=True))
+    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(rows_to_correct(students), "", Form.of(cohort), masked=True))
     _, sheet, columns = sheet_of(tmp_path / "a.xlsx")
     for row in range(FIRST, sheet.max_row + 1):
         assert not any(sheet.cell(row, columns[name]).value for name in ("身份证号码", "个人联系电话", "家庭联系电话"))
@@ -145,5 +145,5 @@ def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
 
 
 def test_rows_are_of_one_college_alone(run: Run):
-    ids = [{row.submission_id for row in rows_to_mend(paper_students(run, college))} for college in colleges_of(run)]
+    ids = [{row.submission_id for row in rows_to_correct(paper_students(run, college))} for college in colleges_of(run)]
     assert sum(map(len, ids)) == len(set().union(*ids))

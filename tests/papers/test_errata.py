@@ -28,7 +28,7 @@ from pipeline.papers.errata import (
     errata_of,
     errata_workbook,
     outcomes,
-    remember,
+    record_errata,
     reported_students,
 )
 from pipeline.papers.make import PaperRequest, make_papers
@@ -90,7 +90,7 @@ def test_the_ledger_remembers_the_first_day_and_no_value(own: Cohort):
     fault = next(row for row in errata(own) if not row.own)
     for day in (12, 14):
         with open_ledger(own, lambda day=day: datetime(2016, 10, day, tzinfo=SHANGHAI)) as ledger:
-            remember(ledger, [fault], LISTED, by="x")
+            record_errata(ledger, [fault], LISTED, by="x")
     with open_ledger(own) as ledger:
         entries = ledger.entries(KIND)
         assert len(entries) == 1 and fault.held not in "".join(entries["data"])

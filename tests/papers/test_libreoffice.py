@@ -10,13 +10,13 @@ import openpyxl
 import pytest
 
 from pipeline.cohort import Cohort
-from pipeline.collect.cell_text import whole_rows
+from pipeline.collect.cell_text import all_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.papers.make import PaperRequest, colleges_of, make_papers
 from pipeline.review.decision_rows import write_sheet
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import lay_desk, load_tables
+from pipeline.review.review_snapshot import build_snapshot, load_tables
 from pipeline.view.run_tables import Run
 from tests.render.pages_support import program
 
@@ -24,7 +24,7 @@ from tests.render.pages_support import program
 def cells(path: Path) -> dict[str, list[list[str]]]:
     """The sheets of a workbook as mingce reads them, without blank ends."""
     reading = read_table_file(read_content(path, path.parent))
-    grids = {grid.sheet: [[cell.strip() for cell in row] for row in whole_rows(grid)] for grid in reading.grids}
+    grids = {grid.sheet: [[cell.strip() for cell in row] for row in all_rows(grid)] for grid in reading.grids}
     return {name: [row for row in rows if any(row)] for name, rows in grids.items()}
 
 
@@ -35,7 +35,7 @@ def test_each_workbook_is_saved_again_as_it_was(cohort: Cohort, run: Run, tmp_pa
     college = colleges_of(run)[0]
     made = make_papers(cohort, run, PaperRequest(("errata", "corrections", "results"), (college,))).files
     with open_ledger(cohort) as ledger:
-        desk = lay_desk(load_tables(cohort, run.path), ledger.entries(), run.as_of)
+        desk = build_snapshot(load_tables(cohort, run.path), ledger.entries(), run.as_of)
     books = [*made, write_sheet(tmp_path / "审核.xlsx", desk, college)]
     books = [path for path in books if path.suffix == ".xlsx"]
     assert {path.stem.rpartition("-")[2] for path in books} >= {"问题表", "核对结果", "学籍勘误汇总表", "审核"}

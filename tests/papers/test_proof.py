@@ -80,7 +80,9 @@ def test_what_a_mail_carries_is_made_anew_only_when_it_changed(cohort: Cohort):
     made: list[str] = []
 
     def mailed(run: str, key: str) -> bytes:
-        return PaperFolder(cohort, run).mailed("a.pdf", key, lambda: made.append(key) or f"{key} {len(made)}".encode())
+        return PaperFolder(cohort, run).attachment(
+            "a.pdf", key, lambda: made.append(key) or f"{key} {len(made)}".encode()
+        )
 
     assert mailed("20990101-a", "one") == mailed("20990102-b", "one") == b"one 1"
     assert mailed("20990103-c", "two") == b"two 2" and mailed("20990104-d", "one") == b"one 1"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.cohort import Cohort
 from pipeline.papers.make import PaperRequest, make_papers
-from pipeline.papers.posted import endings, group_message, guide_paper
+from pipeline.papers.student_papers import endings, group_message, guide_paper
 from pipeline.view.answers import ADVICE, NUMBER, STATE, answer_rows
 from pipeline.view.run_tables import Run
 from tests.papers.test_proof import words_of

@@ -10,7 +10,7 @@ from pipeline.office.desk_cohort import Listing
 from pipeline.render.frames import column_words
 from pipeline.review.decision_rows import listed_students
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import lay_desk, load_tables
+from pipeline.review.review_snapshot import build_snapshot, load_tables
 from pipeline.student_facts import student_facts_of
 from pipeline.tables import STATUSES, read_table
 from pipeline.view.remaining_work import course_of
@@ -83,7 +83,7 @@ def test_desk_list_and_explain(season: Season):
     with open_ledger(cohort) as ledger:
         entries = ledger.entries()
     tables = load_tables(cohort, season.days[1].run)
-    desk = lay_desk(tables, entries, season.days[1].as_of)
+    desk = build_snapshot(tables, entries, season.days[1].as_of)
     for status, number in people["status"].value_counts().items():
         assert len(Listing(desk, status=STATUSES[status]).found()) == number
         assert len(listed_students(desk, None, str(status))) == number

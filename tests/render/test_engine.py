@@ -403,11 +403,11 @@ time.sleep(300)"""
 
 FORKS = """import json, os, sys, tempfile
 from pathlib import Path
-from pipeline.logs import hush_libraries
+from pipeline.logs import silence_libraries
 from pipeline.render.notebooks import NotebookJob, run_notebooks
-from pipeline.render.prepared import prepare, stay_single
-stay_single(os.environ)
-hush_libraries()
+from pipeline.render.prepared import prepare, limit_threads
+limit_threads(os.environ)
+silence_libraries()
 import pyarrow, pandas
 folder = Path(sys.argv[1])
 held, kept = (folder / 'held').open('w'), tempfile.TemporaryDirectory()

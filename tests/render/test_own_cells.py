@@ -17,10 +17,10 @@ from PIL import Image
 
 from pipeline import resources
 from pipeline.render.cards import page
-from pipeline.render.clean import clean_html
 from pipeline.render.frames import ROWS, as_table
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.page_guard import Guard, guard_page
+from pipeline.render.sanitise import clean_html
 from pipeline.view.run_tables import Run
 
 CHART = """import matplotlib.pyplot as plt

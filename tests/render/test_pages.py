@@ -21,7 +21,6 @@ from pipeline import resources, tables
 from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
 from pipeline.render import cards
-from pipeline.render.clean import embedded_picture
 from pipeline.render.college import (
     open_counselor,
     open_page,
@@ -33,13 +32,14 @@ from pipeline.render.college import (
     show_today,
     show_trend,
 )
+from pipeline.render.fragments import css_text, render, unbroken
 from pipeline.render.index import write_index
 from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_changes as show_moves
 from pipeline.render.overview import show_progress as show_gates
 from pipeline.render.overview import show_today as overview_today
 from pipeline.render.page_guard import Expected, Guard, PageError, PageReader, guard_page
-from pipeline.render.pieces import css_text, glued, render
+from pipeline.render.sanitise import embedded_picture
 from pipeline.view.run_tables import Run, load_run
 
 SECTIONS = ("today", "progress", "trend", "reasons", "changes", "classes", "majors", "chase", "headcount", "notes")
@@ -79,7 +79,7 @@ def test_numbers_keep_to_their_units_at_the_end_of_a_line(season: Run) -> None:
     assert re.search(rf"每天要通过 {whole}[0-9.]+\u00a0人</span>", progress)
     text = "编码 UTF-8，与 2016-10-31 相比，10月31日前 13土木<b>1班 12,000 人，近 9.5% 的人"
     kept = ("UTF-8", "2016-10-31", "10月31日前", "1班", "12,000\u00a0人", "9.5%\u00a0的")
-    assert all(f"{whole}{each}</span>" in glued(text) for each in kept) and "&lt;b&gt;" in glued(text)
+    assert all(f"{whole}{each}</span>" in unbroken(text) for each in kept) and "&lt;b&gt;" in unbroken(text)
     assert not re.search(r"[0-9] [人天]", progress.partition("<table")[0])
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from invented_run import make_run
 
-from pipeline.kept import Kept
+from pipeline.cache import Cache
 from pipeline.progress import Reporter
 from pipeline.render import render_stage
 from pipeline.render.render_stage import college_digests, registry_page_digest
@@ -94,5 +94,5 @@ def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
     folder = RunFolder(tmp_path / "reports", "20161020-040000-cccc")
     shutil.copytree(run.path, folder.path)
     with pytest.raises(KeyboardInterrupt):
-        render_stage.Renderer(RenderOptions(), Reporter(quiet=True), Kept(folder)).render(folder)
+        render_stage.Renderer(RenderOptions(), Reporter(quiet=True), Cache(folder)).render(folder)
     assert len(printed) == 1

@@ -13,7 +13,7 @@ from pipeline.review.actions import Actor, approve, send_back
 from pipeline.review.decision_rows import listed_students, listing_lines
 from pipeline.review.exceptions import compare_years
 from pipeline.review.granting import add_exception, explain_difference, revoke_exception
-from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
+from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_in
 
 from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables
 
@@ -35,7 +35,7 @@ def four():
 
 
 def status(run, ledger, number="1", day=TODAY):
-    people = lay_desk(run, ledger.entries(*KINDS), day).people
+    people = build_snapshot(run, ledger.entries(*KINDS), day).people
     return people[people["student_number"] == number]["status"].iloc[0]
 
 
@@ -63,7 +63,7 @@ def test_a_number_that_two_of_one_school_have_is_the_registrars_to_mend(ledger):
 
 
 def test_what_was_replaced_since_somebody_looked_is_not_decided(four, ledger):
-    seen = seen_in(lay_desk(four, ledger.entries(*KINDS), TODAY).people)
+    seen = seen_in(build_snapshot(four, ledger.entries(*KINDS), TODAY).people)
     newer = tables([person("1"), person("4")], [submission("aaaaaaaa2", "1"), submission("s4", "4")])
     corrected = tables([person("1", exam_number="e9")], [submission("aaaaaaaa1", "1")])
     for run in (newer, corrected):
@@ -106,7 +106,7 @@ def test_return_and_reopen(four, ledger):
     actions.send_back(four, ledger, ["1"], WANG)
     assert actions.send_back(four, ledger, ["1"], WANG).already == ["10534/1"]
     assert actions.send_back(four, ledger, ["1"], Actor("王老师", "还有照片", TODAY)).done == ["10534/1"]
-    assert lay_desk(four, ledger.entries(), TODAY).people["decided_why"][0] == "还有照片"
+    assert build_snapshot(four, ledger.entries(), TODAY).people["decided_why"][0] == "还有照片"
     assert status(four, ledger) == "returned"
     newer = tables([person("1")], [submission("s1", "1"), submission("s1b", "1")])
     assert status(newer, ledger) == "awaiting"
@@ -130,18 +130,18 @@ def test_a_change_request_is_approved_or_withdrawn(ledger):
     first = tables([person("1")], [submission("s1", "1")])
     actions.approve(first, ledger, ["1"], WANG)
     newer = tables([person("1")], [submission("s1", "1"), submission("s2aaaaaa", "1")])
-    row = lay_desk(newer, ledger.entries(), TODAY).people.iloc[0]
+    row = build_snapshot(newer, ledger.entries(), TODAY).people.iloc[0]
     assert (row["status"], row["change_request"]) == ("approved", True)
     assert actions.approve_ready(newer, ledger, COLLEGE, WANG).rest == [("10534/1", "申请修改，请逐人处理")]
     actions.withdraw(newer, ledger, "s2aaaaaa", WANG)
-    row = lay_desk(first, ledger.entries(), TODAY).people.iloc[0]
+    row = build_snapshot(first, ledger.entries(), TODAY).people.iloc[0]
     assert (row["status"], row["change_request"]) == ("approved", False)
 
 
 def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger):
     actions.approve(tables([person("1")], [submission("s1", "1")]), ledger, ["1"], WANG)
     corrected = tables([person("1", exam_number="e9")], [submission("s1", "1")])
-    desk = lay_desk(corrected, ledger.entries(), TODAY)
+    desk = build_snapshot(corrected, ledger.entries(), TODAY)
     assert desk.people[["status", "changed_fields"]].iloc[0].tolist() == ["stale", "exam_number"]
     rows = listed_students(desk, None, "通过后有改动")
     told = listing_lines(rows, "20161101-080000-abcd")
@@ -163,7 +163,7 @@ def test_a_corrected_registry_makes_an_approval_stale_and_names_the_field(ledger
 def test_an_edited_submission_makes_an_approval_stale_and_names_the_field(ledger):
     actions.approve(tables([person("1")], [submission("s1", "1")]), ledger, ["1"], WANG)
     edited = tables([person("1")], [submission("s2", "1", phone="2")])
-    desk = lay_desk(edited, ledger.entries(), TODAY)
+    desk = build_snapshot(edited, ledger.entries(), TODAY)
     assert desk.people[["status", "changed_fields"]].iloc[0].tolist() == ["stale", "phone"]
 
 
@@ -210,8 +210,8 @@ def test_an_approval_that_rests_on_an_expired_exception_is_stale_and_shown(ledge
     wrong = tables([person("1")], [submission("s1", "1")], [finding("s1", "1")])
     add_exception(wrong, ledger, "1", "phone.format", Actor("王老师", "服兵役", TODAY), "其他", TODAY)
     approve(wrong, ledger, ["1"], Actor("王老师", "", TODAY))
-    (today,) = lay_desk(wrong, ledger.entries(), TODAY).people["status"]
-    desk = lay_desk(wrong, ledger.entries(), TODAY + timedelta(days=1))
+    (today,) = build_snapshot(wrong, ledger.entries(), TODAY).people["status"]
+    desk = build_snapshot(wrong, ledger.entries(), TODAY + timedelta(days=1))
     assert (today, desk.people["status"].tolist()) == ("approved", ["stale"])
     assert "例外已到期" in listing_lines(listed_students(desk, None, None), "r1")
     with pytest.raises(UsageError, match="已过"):
@@ -244,6 +244,6 @@ def test_a_later_row_that_was_not_taken_waits_for_a_person_who_keeps_or_drops_it
     }  # fmt: skip
     actions.approve(four, ledger, ["1", "3"], WANG)
     actions.withdraw(four, ledger, "l2", replace(WANG, why="不是本人"))
-    desk = lay_desk(four, ledger.entries(), TODAY)
+    desk = build_snapshot(four, ledger.entries(), TODAY)
     assert desk.people["change_request"].tolist() == [False, False, False]
     assert actions.approve_ready(four, ledger, COLLEGE, WANG).done == ["10534/2"]

@@ -7,7 +7,7 @@ from pipeline.errors import RefusedError, UsageError
 from pipeline.office.desk_cohort import Listing
 from pipeline.office.student_list import change_request
 from pipeline.review.actions import Actor, approve, decide_on, reopen
-from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
+from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_in
 
 from .small import TODAY, finding, open_in, person, submission, tables
 
@@ -42,7 +42,7 @@ def after_a_new_row(ledger, findings=()):
     second = submission("s2", "1", phone="<b>13900000000</b>")
     approve(with_times(tables([person("1")], [first])), ledger, ["1"], ACTOR)
     run = with_times(tables([person("1")], [first | {"superseded_by": "s2"}, second], findings))
-    return run, lay_desk(run, ledger.entries(*KINDS), TODAY)
+    return run, build_snapshot(run, ledger.entries(*KINDS), TODAY)
 
 
 def test_the_fields_that_differ_come_first_and_blank_ones_not_at_all(ledger):
@@ -61,14 +61,14 @@ def test_the_fields_that_differ_come_first_and_blank_ones_not_at_all(ledger):
 def test_without_an_approval_that_stands_nothing_is_asked(ledger):
     run, desk = after_a_new_row(ledger)
     reopen(run, ledger, ["1"], ACTOR)
-    desk = lay_desk(run, ledger.entries(*KINDS), TODAY)
+    desk = build_snapshot(run, ledger.entries(*KINDS), TODAY)
     assert asked(desk, "1") == ""
 
 
 def test_the_approval_given_again_takes_the_change(ledger):
     run, _ = after_a_new_row(ledger)
     approve(run, ledger, ["1"], ACTOR)
-    desk = lay_desk(run, ledger.entries(*KINDS), TODAY)
+    desk = build_snapshot(run, ledger.entries(*KINDS), TODAY)
     assert desk.student("1")["approved_submission_id"] == "s2"
     assert asked(desk, "1") == ""
 
@@ -83,7 +83,7 @@ def test_the_desk_shows_both_side_by_side_and_what_holds_the_new_one_up(ledger):
 def test_change_requests_can_be_picked_from_the_table(ledger):
     _, desk = after_a_new_row(ledger)
     assert list(Listing(desk, status="申请修改").found()["name"]) == ["名1"]
-    reopened = lay_desk(desk.tables, ledger.entries("exception"), TODAY)
+    reopened = build_snapshot(desk.tables, ledger.entries("exception"), TODAY)
     assert Listing(reopened, status="申请修改").found().empty
 
 
@@ -94,7 +94,7 @@ def test_a_refused_change_leaves_the_approval_as_it_was_before_any_further_run(l
     with pytest.raises(RefusedError, match="又有改动"):  # another row was looked at
         decide_on("keep", run, ledger, ["1"], ACTOR, {"10534/1": "of another moment"})
     assert decide_on("keep", run, ledger, ["1"], ACTOR, seen_in(desk.people)).done == ["10534/1"]
-    row = lay_desk(run, ledger.entries(*KINDS), TODAY).student("1")
+    row = build_snapshot(run, ledger.entries(*KINDS), TODAY).student("1")
     assert (row["status"], row["change_request"], row["submission_id"]) == ("approved", False, "s1")
     with pytest.raises(RefusedError, match="没有申请修改"):
         decide_on("keep", run, ledger, ["1"], ACTOR)

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.cohort import load_cohort
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import lay_desk, open_tables
+from pipeline.review.review_snapshot import build_snapshot, open_tables
 from pipeline.review.signatures import file_sha256, verify_file
 from tests.command import run
 
@@ -177,7 +177,7 @@ def test_forgeries_of_what_was_signed(checked, capsys, tmp_path):  # noqa: F811
     tables, today = open_tables(load_cohort(cohort))
     with open_ledger(load_cohort(cohort)) as made:
         entries = made.entries()
-    desk = lay_desk(tables, entries, today)
+    desk = build_snapshot(tables, entries, today)
     for kind, make in REAL.items():
         forged.write_bytes(make(pdf, book) or f"校验码 {folder.name}".encode())
         assert forged.read_bytes() not in (pdf, book), kind

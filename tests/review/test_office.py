@@ -13,7 +13,7 @@ import pytest
 from pipeline import cli, fields
 from pipeline.errors import RefusedError
 from pipeline.office import open_office
-from pipeline.office.deciding import Decision, record_decision, take_back
+from pipeline.office.decision_form import Decision, record_decision, take_back
 from pipeline.office.desk_cohort import Listing
 from pipeline.review.ledger import WITNESS
 from pipeline.review.review_snapshot import records

@@ -16,7 +16,7 @@ from pipeline.review.decisions import decision_states, standing_decisions
 from pipeline.review.exceptions import apply_exceptions
 from pipeline.review.granting import add_exception
 from pipeline.review.ledger import Ledger
-from pipeline.review.review_snapshot import KINDS, lay_desk
+from pipeline.review.review_snapshot import KINDS, build_snapshot
 from pipeline.review.signatures import college_states, signed_digest
 from pipeline.review.signing import accept, sign
 
@@ -215,7 +215,7 @@ class Season:
         self.days[self.day] = (run, known)
         if not live:
             return
-        desk = lay_desk(run, self.ledger.entries(*KINDS), self.day)
+        desk = build_snapshot(run, self.ledger.entries(*KINDS), self.day)
         told = {(row.school, row.student_number): row.status for row in desk.people.itertuples()}
         assert told == known, [(key, told[key], known[key]) for key in known if told[key] != known[key]][:5]
 
@@ -250,7 +250,7 @@ def check_season(season):
     assert season.ledger.verify() == []
     for day, (run, known) in season.days.items():  # every state of every day can be rebuilt
         until = entries[entries["at"].str.slice(0, 10) <= day.isoformat()]
-        desk = lay_desk(run, until, day)
+        desk = build_snapshot(run, until, day)
         told = {(row.school, row.student_number): row.status for row in desk.people.itertuples()}
         assert told == known
         if day.toordinal() % 5:
@@ -278,7 +278,7 @@ def check_signatures(season):
     entries = season.ledger.entries()
     assert entries["kind"].isin(["signature", "acceptance"]).sum() == 2 * len(SCHOOLS)
     states = college_states(entries)
-    people = lay_desk(run, entries, season.day).people
+    people = build_snapshot(run, entries, season.day).people
     for row in states.itertuples():
         assert row.accepted_at
         assert row.signed_digest == signed_digest(people[people["school_code"] == row.school_code])

@@ -10,7 +10,7 @@ from pipeline.errors import InputError, RefusedError, UsageError
 from pipeline.review import actions
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
-from pipeline.review.review_snapshot import KINDS, lay_desk
+from pipeline.review.review_snapshot import KINDS, build_snapshot
 from pipeline.review.signatures import (
     code_of,
     college_states,
@@ -44,7 +44,7 @@ RUN = two()
 
 
 def desk_of(run, ledger):
-    return lay_desk(run, ledger.entries(), TODAY)
+    return build_snapshot(run, ledger.entries(), TODAY)
 
 
 def signed(ledger, run=RUN, actor=LI, of=None):

@@ -5,7 +5,7 @@ import pytest
 from pipeline.errors import RefusedError
 from pipeline.review.actions import Actor, approve, decide_on, reopen, send_back, withdraw
 from pipeline.review.granting import add_exception, undo
-from pipeline.review.review_snapshot import KINDS, lay_desk
+from pipeline.review.review_snapshot import KINDS, build_snapshot
 
 from .small import TODAY, finding, open_in, person, submission, tables
 
@@ -22,7 +22,7 @@ def ledger(tmp_path):
 
 
 def desk(ledger, run=RUN):
-    return lay_desk(run, ledger.entries(*KINDS), TODAY)
+    return build_snapshot(run, ledger.entries(*KINDS), TODAY)
 
 
 def states(ledger, run=RUN):
@@ -96,7 +96,7 @@ def test_the_listing_finds_parts_and_ticks_outlive_pages():
     import pandas as pd
 
     listing = Listing(
-        lay_desk(
+        build_snapshot(
             tables(people, rows),
             pd.DataFrame(
                 columns=[

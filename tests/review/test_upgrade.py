@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cohort import load_cohort
 from pipeline.office import open_office
-from pipeline.office.deciding import Decision, record_decision
+from pipeline.office.decision_form import Decision, record_decision
 from pipeline.review.ledger import open_ledger, system_account
 from tests.command import run
 

@@ -14,7 +14,7 @@ from pipeline.cohort import load_cohort
 from pipeline.errors import RefusedError, UsageError
 from pipeline.operate.backup import backup_ledger, restore
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import head_of, keep_witness, known_heads, open_ledger, require_whole
+from pipeline.review.ledger import head_of, known_heads, open_ledger, require_intact, write_witness
 from tests.cohorts import settings
 from tests.command import run
 
@@ -50,7 +50,7 @@ def file_of(cohort):
 
 def check(cohort):
     with open_ledger(cohort) as ledger:
-        require_whole(cohort, ledger)
+        require_intact(cohort, ledger)
 
 
 def touch(cohort, *statements):
@@ -125,7 +125,7 @@ def test_on_such_a_ledger_nothing_is_signed_accepted_or_handed_in(cohort, words,
 
 def test_a_signature_is_a_witness_too(cohort):
     entries = decide(cohort, 2)
-    keep_witness(cohort.folder / "signed" / "AAAA-BBBB-CCCC-DDDD", 2, entries["hash"].iloc[1], entries["at"].iloc[1])
+    write_witness(cohort.folder / "signed" / "AAAA-BBBB-CCCC-DDDD", 2, entries["hash"].iloc[1], entries["at"].iloc[1])
     check(cohort)
     cut_short = "DELETE FROM entries WHERE seq = 2"
     touch(cohort, cut_short)

@@ -8,7 +8,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.errors import InputError
 from pipeline.review import decision_rows
-from pipeline.review.review_snapshot import KINDS, lay_desk, seen_in
+from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_in
 from pipeline.review.worksheet import import_decisions, summary_lines
 
 from .small import TODAY, finding, open_in, person, submission, tables
@@ -36,7 +36,7 @@ def take(run, ledger, *given, source="decisions.csv"):
 
 
 def status(run, ledger):
-    return lay_desk(run, ledger.entries(*KINDS), TODAY).people["status"].tolist()
+    return build_snapshot(run, ledger.entries(*KINDS), TODAY).people["status"].tolist()
 
 
 ONE = tables([person("1")], [submission("s1", "1")])

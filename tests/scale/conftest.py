@@ -31,14 +31,14 @@ def parted(crossing: Path, once: Once) -> Path:
 
 def _by_a_pool(cohort: Path, reports: Path) -> Path:
     settled = []
-    settle = Across.settle
+    settle = Across.resolve
 
     def seen(self: Across, withdrawn):
         settled.append(settle(self, withdrawn))
         return settled[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Across, "settle", seen)
+        patch.setattr(Across, "resolve", seen)
         many_parts(patch)
         run = check(cohort, reports)
     moved = (settled[0].flags & MOVED) > 0

@@ -87,7 +87,7 @@ def _watch(season: Season, over: threading.Event) -> None:
                 line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 season.lines.add(line)
                 forked = path.with_name("comm").read_bytes().strip() == NAME
-                if forked or "pipeline.render.warm" in line:  # kernels are forked from it
+                if forked or "pipeline.render.preload" in line:  # kernels are forked from it
                     season.environments.add(path.with_name("environ").read_bytes().decode(errors="replace"))
             except OSError:
                 continue

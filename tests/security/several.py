@@ -48,9 +48,9 @@ def _be(words: list[str]) -> None:
 def main() -> None:
     """Do every command line of standard input."""
     import tests.deliver.warm  # noqa: F401  # what many commands import
-    from pipeline.check.validate import warm_up
+    from pipeline.check.validate import preload
 
-    warm_up()
+    preload()
     for line in sys.stdin:
         print(json.dumps(one(json.loads(line))), flush=True)
 

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from pipeline.cohort import Cohort
-from pipeline.collect.google.http_client import Patience
+from pipeline.collect.google.http_client import RetryPolicy
 
 from .standin import Google, serve
 
@@ -40,9 +40,9 @@ def google(ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def patience(google: Google) -> Patience:
+def patience(google: Google) -> RetryPolicy:
     """Time that passes by waiting alone: no test really waits."""
-    return Patience(sleep=google.clock.sleep, clock=google.clock, jitter=lambda: 0.5)
+    return RetryPolicy(sleep=google.clock.sleep, clock=google.clock, jitter=lambda: 0.5)
 
 
 def make_cohort(folder: Path, **changed: Any) -> Cohort:

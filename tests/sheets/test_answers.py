@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline import tables
 from pipeline.cli import app
-from pipeline.collect.google.http_client import Patience, SheetsClient
+from pipeline.collect.google.http_client import RetryPolicy, SheetsClient
 from pipeline.collect.google.tabs import ANSWERS_MARK
 from pipeline.deliver.write_back import write_answers
 from pipeline.errors import MingceError, PartialError, RefusedError
@@ -86,7 +86,7 @@ def written(book: Book) -> list[dict[str, str]]:
     return [dict(zip(HEADER, row, strict=True)) for row in sheet.values[1:]]
 
 
-def test_each_student_is_told(google: Google, book: Book, cohort, patience: Patience, tmp_path: Path):
+def test_each_student_is_told(google: Google, book: Book, cohort, patience: RetryPolicy, tmp_path: Path):
     students = [
         student(1, "correct"), student(2, "missing"), student(3, "approved"), student(4, "counselor"),
         student(5, "returned"), student(6, "awaiting", school=OTHER, college="土木系"),

@@ -9,7 +9,7 @@ import requests
 from google.oauth2 import credentials as user_account
 
 from pipeline.collect.google import access
-from pipeline.collect.google.http_client import HOSTS, Patience, UnknownOutcomeError
+from pipeline.collect.google.http_client import HOSTS, RetryPolicy, UnknownOutcomeError
 from pipeline.collect.google.read import read_sheet
 from pipeline.collect.google.tabs import read_book
 from pipeline.errors import ConfigurationError, InputError, PartialError
@@ -108,7 +108,7 @@ def test_attempts_are_bounded_and_the_reason_is_told(google: Google, cohort, pat
 
 def test_the_budget_is_bounded_and_says_why(google: Google, cohort):
     google.faults = [Fault(GET, times=99, status=429)]
-    patience = Patience(budget=60, sleep=google.clock.sleep, clock=google.clock, jitter=lambda: 0)
+    patience = RetryPolicy(budget=60, sleep=google.clock.sleep, clock=google.clock, jitter=lambda: 0)
     with pytest.raises(InputError, match="60 秒已用完"):
         read(cohort, patience)
     assert google.clock.now <= 60

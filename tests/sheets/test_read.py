@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import fields
 from pipeline.collect.google import read as sheets
-from pipeline.collect.google.http_client import Patience
+from pipeline.collect.google.http_client import RetryPolicy
 from pipeline.collect.google.tabs import texts_of
 from pipeline.collect.rows import rows_of_grid
 from pipeline.errors import ConfigurationError, InputError
@@ -25,7 +25,7 @@ SOURCE = f"gsheet:{KEY}"
 HEADER = ["提交时间", "学号", "姓名", "班级", "身份证号码"]
 
 
-def read_sheet(*given, patience: Patience):
+def read_sheet(*given, patience: RetryPolicy):
     reading = sheets.read_sheet(*given, patience=patience)
     return reading.grids, reading.inputs, reading.notes
 
@@ -54,7 +54,7 @@ def rows_of(grids) -> list[list[str]]:
     return [row for grid in grids for row in grid.values if len(row) > 4 and row[1].startswith("13")]
 
 
-def test_cells_come_as_typed(google: Google, cohort, patience: Patience, tmp_path: Path):
+def test_cells_come_as_typed(google: Google, cohort, patience: RetryPolicy, tmp_path: Path):
     values = [
         ["学号", "身份证号码", "毕业年份", "是否师范生", "邮政编码", "填写时间"],
         [1305030101, 430302199503141896, 2017.1, True, "411201", Shown(42638.4375, "2016/9/25 10:30:00", True)],

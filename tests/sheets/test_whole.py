@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cohort import load_cohort
-from pipeline.collect.cell_text import whole_rows
+from pipeline.collect.cell_text import all_rows
 from pipeline.collect.collected import Grid
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
@@ -32,7 +32,7 @@ def _grids(path: Path) -> list[Grid]:
 
 
 def as_sheet(number: int, grid: Grid) -> Sheet:
-    values = [list(row) for row in whole_rows(grid)]
+    values = [list(row) for row in all_rows(grid)]
     for cell in grid.cells:
         if cell.kind == "number":
             values[cell.row][cell.column] = json.loads(cell.raw)

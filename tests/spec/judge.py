@@ -14,8 +14,8 @@ from pipeline.check.logic import LOGIC
 from pipeline.check.rule import Facts
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
-from pipeline.match.match_stage import Registries, match, match_settled, standing_submissions
-from pipeline.match.membership import lay_scope, merge_rows, scope_by_registry, status_meanings, with_scope
+from pipeline.match.match_stage import Registries, match, match_resolved, standing_submissions
+from pipeline.match.membership import apply_scope, merge_rows, scope_by_registry, status_meanings, with_scope
 from pipeline.match.persons import FLAGS, made_at
 from pipeline.normalise.normalise_rows import Vocabulary, normalise, normalise_registry
 from pipeline.normalise.text_repairs import comparable
@@ -93,7 +93,7 @@ def _registry(case, known):
         rows += [MATE, STRANGER]
     registry = _laid(rows, known)
     decided = case.changes.get("decision", "")  # out or in: what the office has decided of the student
-    registry = lay_scope(registry, _decisions(registry.iloc[:1], decided))
+    registry = apply_scope(registry, _decisions(registry.iloc[:1], decided))
     unread = {HERE: "读不出"} if case.changes.get("registry") == "unread" else {}
     return registry[~registry["school"].isin(list(unread))].reset_index(drop=True), unread
 
@@ -145,7 +145,7 @@ def _together(cases, known):
     registry, unread = _registry(cases[0], known)
     rows = _submissions(cases, known)
     rows = pd.concat([apart(rows).drop(columns="photo_shared"), _photos(cases, rows).add_prefix("photo_")], axis=1)
-    matched = match_settled(rows, Registries.of(registry, unread))
+    matched = match_resolved(rows, Registries.of(registry, unread))
     photos = matched.photos
     return {"submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, photos)}
 

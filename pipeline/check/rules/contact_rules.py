@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.check.rule import Broken, Facts, Mask, given, milder, once, rule, rule_of
+from pipeline.check.rule import Broken, Facts, Mask, cached_for_table, given, info_where, rule, rule_of
 from pipeline.knowledge.contacts import area_code_state, area_code_successor, family_phone_ok, mobile_ok
 from pipeline.knowledge.regions import postcode_fits
 from pipeline.knowledge.text_columns import begins_with, fits_pattern, flag
@@ -45,7 +45,7 @@ def phone_format(table: Frame, facts: Facts) -> Mask:
     return given(table["phone"]) & ~mobile_ok(table["phone"])
 
 
-@once
+@cached_for_table
 def _landline_fault(table: Frame, facts: Facts) -> pd.Series:
     return area_code_state(table["family_phone"])
 
@@ -98,7 +98,7 @@ def photo_portrait(table: Frame, facts: Facts) -> Mask:
 @rule
 def photo_duplicate(table: Frame, facts: Facts) -> Broken:
     """Two students handed in the same picture. It is an info for the student whose number is the file name."""
-    return Broken(table["photo_shared"], severity=milder(table["photo_shared_owned"]))
+    return Broken(table["photo_shared"], severity=info_where(table["photo_shared_owned"]))
 
 
 @rule
@@ -106,7 +106,7 @@ def contact_shared(table: Frame, facts: Facts) -> Broken:
     """Two or more students gave one phone, QQ or e-mail. It is an info for the only certified one of them."""
     at_fault = [(name, table[f"{name}_shared"] & ~table[f"{name}_shared_owned"]) for name in CONTACTS]
     broken = _first_of(table, [*at_fault, *((name, table[f"{name}_shared"]) for name in CONTACTS)])
-    return replace(broken, severity=milder(~pd.concat([mask for _, mask in at_fault], axis=1).any(axis=1)))
+    return replace(broken, severity=info_where(~pd.concat([mask for _, mask in at_fault], axis=1).any(axis=1)))
 
 
 @rule

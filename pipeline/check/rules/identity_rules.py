@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.check.rule import Broken, Facts, Mask, given, milder, of_registry, once, rule, rule_of
+from pipeline.check.rule import Broken, Facts, Mask, cached_for_table, given, info_where, of_registry, rule, rule_of
 from pipeline.check.rules.record_rules import is_month
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
 from pipeline.knowledge.regions import judge_regions, known_code
 from pipeline.knowledge.text_columns import fits_pattern, flag
-from pipeline.match.evidence import SEVERAL, held
+from pipeline.match.evidence import SEVERAL, found_at
 from pipeline.tables import Frame
 
 
-@once
+@cached_for_table
 def read_numbers(table: Frame, facts: Facts) -> IdNumbers:
     """Return the table's ID numbers."""
     return IdNumbers(table["id_number"])
@@ -61,7 +61,7 @@ def id_number_region(table: Frame, facts: Facts) -> Mask:
 @rule_of("{}_unique", "id_number", "exam_number", "student_number")
 def number_unique(table: Frame, facts: Facts, name: str) -> Broken:
     """Two different students submitted one number. It is an info for the owner by the registry."""
-    return Broken(table[f"{name}_clash"], severity=milder(table[f"{name}_clash_owned"]))
+    return Broken(table[f"{name}_clash"], severity=info_where(table[f"{name}_clash_owned"]))
 
 
 @rule
@@ -96,14 +96,14 @@ def enrolled_in(table: Frame, facts: Facts) -> pd.Series:
     return month.where(is_month(month), str(facts.year - 4))
 
 
-@once
+@cached_for_table
 def judged_origin(table: Frame, facts: Facts) -> Frame:
     """Judge each origin in the year of enrolment or, if unknown, in the graduation year less four."""
     places = (table["origin_province"], table["origin_city"], table["origin_county"])
     return judge_regions(*places, enrolled_in(table, facts))
 
 
-@once
+@cached_for_table
 def _judged_home(table: Frame, facts: Facts) -> Frame:
     return judge_regions(table["home_province"], table["home_city"], table["home_county"], facts.year)
 
@@ -149,12 +149,12 @@ def cause(table: Frame) -> pd.Series:
     """Return the cause of each row's failed identity, blank where it is certified."""
     id_row, numbers, both = table["id_row"], table["numbers_row"], table["both_numbers_row"]
     away = table["elsewhere_id_row"]
-    owned = (id_row >= 0) | (~held(table, "id_row") & (away >= 0))
+    owned = (id_row >= 0) | (~found_at(table, "id_row") & (away >= 0))
     owner = id_row.where(id_row >= 0, away)
     other = ((numbers >= 0) & (numbers != owner)) | ((both >= 0) & (both != owner))
-    candidate = (numbers >= 0) | (~held(table, "numbers_row") & (table["similar_row"] >= 0))
-    unheld = ~held(table, "id_row") & ~held(table, "elsewhere_id_row") & candidate
-    unnamed = ~held(table, "id_name_row")
+    candidate = (numbers >= 0) | (~found_at(table, "numbers_row") & (table["similar_row"] >= 0))
+    unheld = ~found_at(table, "id_row") & ~found_at(table, "elsewhere_id_row") & candidate
+    unnamed = ~found_at(table, "id_name_row")
     asked = table[unheld]
     numbers_given = IdNumbers(asked["id_number"])
     right = numbers_given.valid & numbers_given.birth_ok(asked["registry_graduation_month"])
@@ -166,7 +166,7 @@ def cause(table: Frame) -> pd.Series:
         "": certified(table),
         UNNAMED: ~table["school_named"],
         "not_checked": ~table["registry_read"],
-        "wrong_school": held(table, "elsewhere_row") & unnamed,
+        "wrong_school": found_at(table, "elsewhere_row") & unnamed,
         REGISTRAR: owned & ~table["strays"] & unnamed & nameless,
         "name_differs": owned & ~table["strays"] & unnamed,
         "id_of_another": owned & other,

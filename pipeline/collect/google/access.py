@@ -19,7 +19,7 @@ from google_auth_oauthlib.flow import InstalledAppFlow
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Google
-from pipeline.collect.google.http_client import HOSTS, GoogleHostsAdapter, Patience, SheetsClient
+from pipeline.collect.google.http_client import HOSTS, GoogleHostsAdapter, RetryPolicy, SheetsClient
 from pipeline.collect.google.tabs import read_book
 from pipeline.collect.inputs import GSHEET, is_gsheet, parse_source
 from pipeline.errors import ConfigurationError, InputError, MingceError, PartialError
@@ -27,13 +27,13 @@ from pipeline.errors import ConfigurationError, InputError, MingceError, Partial
 READ_SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
 WRITE_SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 _KEY_FILE_VARIABLE = "MINGCE_GOOGLE_KEY_FILE"
-_PATIENCE_OF_DOCTOR = Patience(attempts=2, budget=60)
+_PATIENCE_OF_DOCTOR = RetryPolicy(attempts=2, budget=60)
 
 Credentials = service_account.Credentials | user_account.Credentials
 Finding = tuple[str, bool, str]
 
 
-def connect_google(cohort: Cohort | None, *, write: bool = False, patience: Patience | None = None) -> SheetsClient:
+def connect_google(cohort: Cohort | None, *, write: bool = False, patience: RetryPolicy | None = None) -> SheetsClient:
     """Return a client that reads (or with `write` also writes) spreadsheets, never Drive.
 
     Raises:
@@ -119,7 +119,7 @@ def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) ->
     return json.loads(agreed)
 
 
-def check_google(cohort: Cohort, *, patience: Patience | None = None) -> list[Finding]:
+def check_google(cohort: Cohort, *, patience: RetryPolicy | None = None) -> list[Finding]:
     """Return (what, whether it is right, remedy) for the key file and each named spreadsheet. Writes nothing."""
     decisions, answers = cohort.review.decisions or "", cohort.google.answers
     named = [("登记表", source) for source in cohort.submissions.paths if is_gsheet(source)]

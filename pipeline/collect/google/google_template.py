@@ -8,7 +8,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.google import tabs
 from pipeline.collect.google.access import connect_google
-from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient
+from pipeline.collect.google.http_client import RejectedRequestError, RetryPolicy, SheetsClient
 from pipeline.collect.google.tabs import Book, Tab
 from pipeline.collect.inputs import spreadsheet_key
 from pipeline.collect.template import FormColumn, form_columns
@@ -21,7 +21,7 @@ _SHADE = {"red": 0.91, "green": 0.94, "blue": 0.98}
 _REQUIRED = {"yes": "必填", "if": "有条件必填", "no": "选填"}
 
 
-def complete_template(key: str, cohort: Cohort | None, *, patience: Patience | None = None) -> str:
+def complete_template(key: str, cohort: Cohort | None, *, patience: RetryPolicy | None = None) -> str:
     """Add what the collection worksheet lacks, in one batch; existing columns stay. Return a Chinese summary.
 
     Raises:

@@ -39,7 +39,7 @@ Values = list[list[Any]]
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Limits of one job: attempts per call, and seconds for all calls. Tests replace the callables."""
 
     attempts: int = 8
@@ -115,14 +115,14 @@ class SheetsClient(HTTPClient):
     """
 
     def __init__(
-        self, session: requests.Session, *, address: str, failure: type[MingceError], patience: Patience | None
+        self, session: requests.Session, *, address: str, failure: type[MingceError], patience: RetryPolicy | None
     ) -> None:
         super().__init__(None, session)  # pyright: ignore[reportArgumentType]  # gspread: a session needs no auth
         self.calls = Calls()
         self.last_size = 0
         self.address = address
         self.failure = failure
-        self.patience = patience or Patience()
+        self.patience = patience or RetryPolicy()
         self._started = self.patience.clock()
 
     def request(

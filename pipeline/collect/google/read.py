@@ -20,7 +20,7 @@ from pipeline.collect.cell_text import OverlayFacts, overlay_notes
 from pipeline.collect.collected import Cell, Grid, Input, Note, Reading
 from pipeline.collect.google import tabs
 from pipeline.collect.google.access import connect_google
-from pipeline.collect.google.http_client import Patience, RejectedRequestError, SheetsClient, Values
+from pipeline.collect.google.http_client import RejectedRequestError, RetryPolicy, SheetsClient, Values
 from pipeline.collect.google.tabs import Snapshot, Tab
 from pipeline.collect.inputs import Content, is_gsheet, keep_bytes, parse_source
 from pipeline.errors import InputError
@@ -42,7 +42,7 @@ _Reread = dict[tuple[int, int], tuple[str, str]]
 """By 0-based row and column a cell's text in another rendering, and the serial number of a date or ""."""
 
 
-def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: Patience | None = None) -> Reading:
+def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: RetryPolicy | None = None) -> Reading:
     """Read the worksheets of `source` (`gsheet:<key>`, or one with `#title`), without our answers and the decisions.
 
     Raises:

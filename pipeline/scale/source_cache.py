@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.atomic_files import link_or_copy
+from pipeline.cache import Cache, digest_of, settings_digest
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Input
 from pipeline.collect.formats import memo_of
 from pipeline.collect.inputs import keep_bytes, read_content
 from pipeline.errors import InputError
-from pipeline.kept import Kept, digest_of, settings_digest
 from pipeline.run_folder import RunFolder
 from pipeline.scale.spool import Spool
-from pipeline.whole import link
 
 
 @dataclass(frozen=True)
-class KeptSources:
+class SourceCache:
     """The readings of this run, in its folder `read`, and those of earlier runs (`kept`).
 
     A reading is the `files` of the spool that a task wrote of one source; the last of them names it. Its key covers the
@@ -29,11 +29,11 @@ class KeptSources:
     cohort: Cohort
     folder: RunFolder
     spool: Spool
-    kept: Kept
+    kept: Cache
     keys: list[str] = field(default_factory=list[str])
     _asked: dict[str, tuple[object, str]] = field(default_factory=dict[str, tuple[object, str]])
 
-    def take(
+    def reuse(
         self,
         files: Sequence[str],
         about: object,
@@ -48,27 +48,27 @@ class KeptSources:
         inputs = self._inputs_of(paths, refused)
         key = self._key(about, inputs) if inputs else ""
         self._asked[files[-1]] = about, key
-        found = next((each for each in (key, digest_of(key, more)) if key and self.kept.take(each)), "")
+        found = next((each for each in (key, digest_of(key, more)) if key and self.kept.reuse(each)), "")
         if found:
             for place, name in zip(self._places(found, files), files, strict=True):
-                link(place, self.spool.folder / name)
+                link_or_copy(place, self.spool.folder / name)
             self.keys.append(found)
         return bool(found)
 
-    def keep(self, files: Sequence[str], inputs: Iterable[Input], more: str = "") -> None:
+    def store(self, files: Sequence[str], inputs: Iterable[Input], more: str = "") -> None:
         """Store a reading for the next run, if its `inputs` are what they were when `take` looked."""
         about, key = self._asked[files[-1]]
         if key == self._key(about, inputs):
             key = digest_of(key, more) if more else key
             places = self._places(key, files)
             for place, name in zip(places, files, strict=True):
-                link(self.spool.folder / name, place)
-            self.kept.note(places, key)
+                link_or_copy(self.spool.folder / name, place)
+            self.kept.record(places, key)
             self.keys.append(key)
 
-    def pass_on(self, keys: Iterable[str]) -> None:
+    def carry_over(self, keys: Iterable[str]) -> None:
         """Take over readings that this run does not look at, for the next one."""
-        self.keys.extend(key for key in keys if self.kept.take(key))
+        self.keys.extend(key for key in keys if self.kept.reuse(key))
 
     @cached_property
     def _settings(self) -> str:

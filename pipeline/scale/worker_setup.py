@@ -1,5 +1,5 @@
 """Preload for the fork server: modules that every worker process needs."""
 
-from pipeline.check.validate import warm_up
+from pipeline.check.validate import preload
 
-warm_up()
+preload()

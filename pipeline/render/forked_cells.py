@@ -98,7 +98,7 @@ class _Fork:
         pipes = {name: os.pipe() for name in ("stdout", "stderr")}
         with prepared.forking(signal.SIGKILL) as self._pid:
             if self._pid == 0:
-                prepared.bound_memory(memory)
+                prepared.limit_memory(memory)
                 self._way.close()
                 watched.close()
                 for number, (reading, writing) in enumerate(pipes.values(), 1):
@@ -111,7 +111,7 @@ class _Fork:
         self._notebooks = 0
         self._end = os.pidfd_open(self._pid)
         self._selector = selectors.DefaultSelector()
-        for each, act in ((self._way, None), (self._end, None), (watched, prepared.leave)):
+        for each, act in ((self._way, None), (self._end, None), (watched, prepared.exit_job)):
             self._selector.register(each, selectors.EVENT_READ, act)
         self._printed: dict[str, tuple[int, codecs.IncrementalDecoder]] = {}
         for name, (reading, writing) in pipes.items():
@@ -157,7 +157,7 @@ class _Fork:
         self._way.close()
         select.select([self._end], [], [], _GRACE)
         self._signal(signal.SIGKILL)
-        prepared.end_strays()
+        prepared.kill_orphans()
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -239,7 +239,7 @@ async def _run(way: Connection) -> None:
     config = Config()
     config.HistoryManager.enabled = False  # a thread, and a file in the user's home
     config.InteractiveShell.automagic = False  # `run: str = ""` alone in a cell would be the magic %run
-    silent = logging.getLogger("pipeline.render.cells")
+    silent = logging.getLogger("pipeline.render.forked_cells")
     silent.disabled = True  # it would log the text of a failing cell
     here = SimpleNamespace(parent_thread=threading.current_thread())
     kernel: Any = IPythonKernel.instance(config=config, session=_Wire(way=way), log=silent, shell_channel_thread=here)

@@ -74,7 +74,7 @@ def active_parts(html: str) -> int:
     return found.number
 
 
-def says_something(html: str) -> bool:
+def has_content(html: str) -> bool:
     """Return whether sanitised HTML has text or a picture."""
     return "<img" in html or bool(re.sub(r"<style>.*?</style>|<[^>]*>|&nbsp;|\s", "", html, flags=re.DOTALL))
 

@@ -1,4 +1,4 @@
-"""Pieces: HTML with inline styles from `reports/pieces` for page, notebook and mail. Every value is escaped."""
+"""Pieces: HTML with inline styles from `reports/fragments` for page, notebook and mail. Every value is escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ON_ONE_LINE = Markup('<span style="white-space:nowrap">{}</span>')
 
 
 @dataclass(frozen=True)
-class Piece:
+class Fragment:
     """A piece of a page, shown by Jupyter as HTML. `facts` become the output's metadata for the page guard."""
 
     html: str
@@ -66,7 +66,9 @@ def environment() -> Environment:
     for name, file in (("css", "page.css"), ("script", "page.js")):
         known[name] = Markup((page / file).read_text(encoding="utf-8").strip())
     made.globals.update(known)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)
-    made.filters.update({each.__name__: each for each in (month_day, left_in_words, percent, grouped, glued, css_text)})
+    made.filters.update(
+        {each.__name__: each for each in (month_day, left_in_words, percent, grouped, unbroken, css_text)}
+    )
     return made
 
 
@@ -75,19 +77,19 @@ def render(name: str, /, **values: object) -> str:
     return environment().get_template(name).render(**values)
 
 
-def piece(name: str, title: str = "", facts: dict[str, Any] | None = None, /, **values: object) -> Piece:
-    """Return the rendered piece `reports/pieces/<name>.html.j2`."""
-    return Piece(render(f"pieces/{name}.html.j2", **values), title, facts)
+def fragment(name: str, title: str = "", facts: dict[str, Any] | None = None, /, **values: object) -> Fragment:
+    """Return the rendered piece `reports/fragments/<name>.html.j2`."""
+    return Fragment(render(f"fragments/{name}.html.j2", **values), title, facts)
 
 
-def section(template: str, title: str, name: str = "", /, *, short: bool = False, **values: object) -> Piece:
+def section(template: str, title: str, name: str = "", /, *, short: bool = False, **values: object) -> Fragment:
     """Return a section of a page; a blank `name` is the template. A `short` one shares a card."""
     name = name or template
     facts = {"section": name, "short": short}
-    return Piece(render(f"pieces/{template}.html.j2", title=title, section=name, **values), title, facts)
+    return Fragment(render(f"fragments/{template}.html.j2", title=title, section=name, **values), title, facts)
 
 
-def glued(text: str) -> Markup:
+def unbroken(text: str) -> Markup:
     """Return escaped text that never breaks a line inside a date, a code or a number with its unit."""
     made, at = Markup(), 0
     for found in _WHOLE.finditer(text):
@@ -96,7 +98,7 @@ def glued(text: str) -> Markup:
     return made + escape(text[at:])
 
 
-def in_the_office_s_name(html: str, name: str) -> str:
+def with_office_name(html: str, name: str) -> str:
     """Replace the default name of the office in HTML by `name`, unless that is blank."""
     return html.replace(OFFICE, str(escape(name))) if name else html
 

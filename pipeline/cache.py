@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import resources
+from pipeline.atomic_files import sha256_of
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import files_of, is_database, is_gsheet
 from pipeline.errors import InputError
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import JOURNAL, RunFolder, finished_files, latest_run, newer_runs, previous_run
-from pipeline.whole import sha256_of
 
 Files = dict[str, str]
 """Paths within a folder to the SHA-256 of what stands there."""
@@ -36,20 +36,20 @@ _CODE = (".py", ".ipynb", ".yml", ".csv", ".toml", ".j2", ".css", ".js", ".typ",
 
 
 @dataclass(frozen=True)
-class Kept:
+class Cache:
     """The products that the run in `folder` may reuse, by key: the earlier run, and its files."""
 
     folder: RunFolder
     products: dict[str, tuple[RunFolder, Files]] = field(default_factory=dict[str, tuple[RunFolder, Files]])
     _whole: dict[Path, str] = field(default_factory=dict[Path, str])
 
-    def take(self, key: str) -> bool:
+    def reuse(self, key: str) -> bool:
         """Copy a product's files into the current run. Return whether all are complete."""
         if not key or key not in self.products:
             return False
         files = _copied(*self.products[key], self.folder)
         if files is not None:
-            write_line(self.folder.path, key, files)
+            write_journal_line(self.folder.path, key, files)
         return files is not None
 
     def find(self, key: str) -> Path | None:
@@ -62,16 +62,16 @@ class Kept:
             return path if self._whole[path] == digest else None
         return None
 
-    def note(self, paths: Iterable[Path], *keys: str) -> None:
+    def record(self, paths: Iterable[Path], *keys: str) -> None:
         """Record in the journal that these files are, or contain, products. Without a key they cannot be reused."""
         files = {path.relative_to(self.folder.path).as_posix(): sha256_of(path) for path in paths if any(keys)}
         for key in filter(None, keys):
-            write_line(self.folder.path, key, files)
+            write_journal_line(self.folder.path, key, files)
 
 
-def open_kept(folder: RunFolder, *, anew: bool = False) -> Kept:
+def open_cache(folder: RunFolder, *, anew: bool = False) -> Cache:
     """Return the products that the current run may reuse; none with `anew`."""
-    kept = Kept(folder)
+    kept = Cache(folder)
     latest = latest_run(folder.root)
     named = [latest[0].name] if latest else []
     finished = [RunFolder(folder.root, name) for name in [*named, max(newer_runs(folder.root, ""), default="")] if name]
@@ -82,7 +82,7 @@ def open_kept(folder: RunFolder, *, anew: bool = False) -> Kept:
     return kept
 
 
-def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
+def reuse_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
     """Copy the latest run if its fingerprint is equal, and return its summary, else None (also on a damaged file)."""
     found = latest_run(folder.root) if fingerprint else None
     if found is None or found[1].get("fingerprint") != fingerprint:
@@ -94,7 +94,7 @@ def take_run(folder: RunFolder, fingerprint: str) -> dict[str, Any] | None:
         return None
     for key, product in journal(found[0]):  # executed notebooks changed: they contain the path of this run
         if all(own.get(name) == digest for name, digest in product.items()):
-            write_line(folder.path, key, {name: copied[name] for name in product})
+            write_journal_line(folder.path, key, {name: copied[name] for name in product})
     return found[1]
 
 
@@ -128,7 +128,7 @@ def _copy(source: Path, target: Path) -> str:
     return sha256_of(target)
 
 
-def write_line(folder: Path, key: str, files: Files) -> None:
+def write_journal_line(folder: Path, key: str, files: Files) -> None:
     """Write one product into the journal of a folder."""
     with (folder / JOURNAL).open("a", encoding="utf-8") as file:
         file.write(json.dumps({"key": key, "files": files}, ensure_ascii=False) + "\n")

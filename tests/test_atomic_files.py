@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.whole import appearing, folder_appearing
+from pipeline.atomic_files import atomic_folder, atomic_path
 
 
 def names(folder: Path) -> list[str]:
@@ -14,9 +14,9 @@ def names(folder: Path) -> list[str]:
 def test_two_who_write_one_file_at_once_do_not_meet(tmp_path: Path):
     """The second would remove the first one's draft, and the first would put the second's half in place."""
     place = tmp_path / "a.txt"
-    with appearing(place) as first:
+    with atomic_path(place) as first:
         first.write_text("first", encoding="utf-8")
-        with appearing(place) as second:
+        with atomic_path(place) as second:
             second.write_text("half of", encoding="utf-8")
             assert names(tmp_path) == sorted([first.name, second.name])
         assert first.read_text(encoding="utf-8") == "first"
@@ -25,7 +25,7 @@ def test_two_who_write_one_file_at_once_do_not_meet(tmp_path: Path):
 
 
 def test_two_who_write_one_folder_at_once_do_not_meet(tmp_path: Path):
-    with folder_appearing(tmp_path / "a") as first, folder_appearing(tmp_path / "b") as second:
+    with atomic_folder(tmp_path / "a") as first, atomic_folder(tmp_path / "b") as second:
         assert first.is_dir()
         assert second.is_dir()
     assert names(tmp_path) == ["a", "b"]
@@ -33,7 +33,7 @@ def test_two_who_write_one_folder_at_once_do_not_meet(tmp_path: Path):
 
 def test_what_a_kill_left_is_replaced_and_what_fails_leaves_nothing(tmp_path: Path):
     (tmp_path / ".part-a.txt").write_text("of the dead", encoding="utf-8")
-    with pytest.raises(ZeroDivisionError), appearing(tmp_path / "a.txt") as draft:
+    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a.txt") as draft:
         assert not draft.exists()
         raise ZeroDivisionError
     assert names(tmp_path) == []

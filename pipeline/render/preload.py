@@ -32,19 +32,19 @@ import papermill
 
 from pipeline.render import (
     cards,
-    cells,
     college,
     figures,
+    forked_cells,
+    fragments,
     notebooks,
     overview,
-    pieces,
     prepared,
     registry_page,
 )
 from pipeline.typeset import typefaces
 
 
-def touch(*, own: bool) -> None:
+def initialise(*, own: bool) -> None:
     """Use once all code that initialises at its first use; with `own`, what only an office's notebooks use too."""
     pyarrow.set_cpu_count(1)  # forks share the machine: one core each
     pyarrow.set_io_thread_count(1)
@@ -60,9 +60,9 @@ def touch(*, own: bool) -> None:
         import matplotlib_inline.config
 
         figures.settings()
-    known = pieces.environment()
+    known = fragments.environment()
     for name in known.list_templates(extensions=["j2"]):
-        if name.startswith(("pieces/", "page/page.")):
+        if name.startswith(("fragments/", "page/page.")):
             known.get_template(name)
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("**名册**")])
     nbformat.validate(node)
@@ -74,8 +74,8 @@ def main(*, own: bool) -> None:
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the starter handles Ctrl-C and closes standard input
-    prepared.adopt_strays()
-    touch(own=own)
+    prepared.adopt_orphans()
+    initialise(own=own)
     gc.freeze()  # the collector would write into shared pages
     gc.enable()
     jobs: set[int] = set()
@@ -83,12 +83,12 @@ def main(*, own: bool) -> None:
         with prepared.forking(signal.SIGTERM) as pid:
             if pid == 0:
                 control.close()
-                prepared.adopt_strays()
-                signal.signal(signal.SIGTERM, prepared.leave)
+                prepared.adopt_orphans()
+                signal.signal(signal.SIGTERM, prepared.exit_job)
                 notebooks.serve_notebooks(Connection(handles[0]))
-                prepared.end_strays()
+                prepared.kill_orphans()
         os.close(handles[0])
         jobs.add(pid)
-        prepared.end_strays(spare=jobs)
-    prepared.end_strays()
+        prepared.kill_orphans(spare=jobs)
+    prepared.kill_orphans()
     os._exit(0)

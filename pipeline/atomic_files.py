@@ -1,7 +1,7 @@
 """Files and folders that appear complete or not at all, after a kill, a full disk or Ctrl-C too.
 
 The draft `.part-NAME` lies in the same folder. The next writer replaces a draft that a kill left. If several writers
-are possible, the owner of the folder must `sweep` it.
+are possible, the owner of the folder must `remove_drafts`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def settle_on_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Flush a file, or the names in a folder, to the disk (`fsync`). Windows and some shares cannot flush folders."""
     if path.is_dir() and sys.platform == "win32":
         return
@@ -39,7 +39,7 @@ def settle_on_disk(path: Path) -> None:
         os.close(held)
 
 
-def link(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """Hard-link a file that never changes, or copy it if the file system has no links."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -49,7 +49,7 @@ def link(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def appearing(path: Path, *, contended: bool = False) -> Generator[Path]:
+def atomic_path(path: Path, *, contended: bool = False) -> Generator[Path]:
     """Yield a draft that replaces `path` if the body succeeds. `contended`: others may write the same file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _draft_of(path, contended=contended) as draft:
@@ -62,7 +62,7 @@ def appearing(path: Path, *, contended: bool = False) -> Generator[Path]:
 
 
 @contextmanager
-def folder_appearing(path: Path) -> Generator[Path]:
+def atomic_folder(path: Path) -> Generator[Path]:
     """Yield a draft folder that is renamed to `path` at the end. An empty folder there is replaced."""
     place = path.resolve()  # "." has no name
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,12 +85,12 @@ def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
     if contended:
         yield own
         return
-    with hold_folder(path.parent) as alone:
+    with lock_folder(path.parent) as alone:
         yield path.with_name(f"{_DRAFT}{path.name}") if alone else own
 
 
 @contextmanager
-def hold_folder(folder: Path) -> Generator[bool]:
+def lock_folder(folder: Path) -> Generator[bool]:
     """Lock a folder with `flock` until the process ends. Yields True if it was free, or if locks are unsupported."""
     if sys.platform == "win32":
         yield True
@@ -111,7 +111,7 @@ def hold_folder(folder: Path) -> Generator[bool]:
         os.close(held)
 
 
-def sweep(folder: Path, names: str = "*") -> None:
+def remove_drafts(folder: Path, names: str = "*") -> None:
     """Delete drafts of files that match `names`, which kills left in `folder`. No writer may be active."""
     for draft in folder.glob(f"{_DRAFT}{names}"):
         if draft.is_file():

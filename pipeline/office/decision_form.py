@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from pipeline.errors import MingceError, UsageError
 from pipeline.match.membership import with_scope
 from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, in_a_row, show_in
-from pipeline.render.pieces import piece
+from pipeline.render.fragments import fragment
 from pipeline.review.actions import ActionOutcome, Actor, decide_on, withdraw
 from pipeline.review.chain import TYPED
 from pipeline.review.decisions import ACTIONS, open_critical
@@ -166,4 +166,4 @@ class DecisionForm:
         self._show("已登记", line)
 
     def _show(self, heading: str, line: str) -> None:
-        show_in(self._said, piece("notes", heading, heading=heading, lines=[line]))
+        show_in(self._said, fragment("notes", heading, heading=heading, lines=[line]))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cache import Cache, open_cache, reuse_run
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
-from pipeline.kept import Kept, open_kept, take_run
 from pipeline.run_folder import JOURNAL, RunFolder, start_run
 from tests.deliver.runs import make_cohort
 
@@ -22,17 +22,17 @@ def begin(cohort: Cohort, hour: int) -> RunFolder:
     return start_run(cohort, datetime(2016, 10, 20, hour, tzinfo=SHANGHAI))
 
 
-def draw(kept: Kept, key: str) -> None:
+def draw(kept: Cache, key: str) -> None:
     folder = kept.folder
     page = folder.path / PAGES[key]
     notebook = folder.path / "notebooks" / f"{page.parent.name}.ipynb"
     for path, text in ((page, f"page of {key}"), (notebook, f"made in {folder.final}")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    kept.note([page, notebook], key)
+    kept.record([page, notebook], key)
 
 
-def end(kept: Kept, fingerprint: str = "same") -> Path:
+def end(kept: Cache, fingerprint: str = "same") -> Path:
     kept.folder.write_summary({"fingerprint": fingerprint, "run_id": kept.folder.run_id})
     return kept.folder.finish(latest=True)
 
@@ -44,18 +44,18 @@ def cohort(tmp_path: Path) -> Cohort:
 
 @pytest.fixture
 def finished(cohort: Cohort) -> Path:
-    kept = open_kept(begin(cohort, 2))
+    kept = open_cache(begin(cohort, 2))
     for key in PAGES:
         draw(kept, key)
     return end(kept)
 
 
-def taken(kept: Kept) -> list[str]:
-    return [key for key in ("a", "b", "", "other") if kept.take(key)]
+def taken(kept: Cache) -> list[str]:
+    return [key for key in ("a", "b", "", "other") if kept.reuse(key)]
 
 
 def test_products_of_the_latest_run_are_copies_that_name_the_new_one(cohort: Cohort, finished: Path):
-    kept = open_kept(begin(cohort, 3))
+    kept = open_cache(begin(cohort, 3))
     assert taken(kept) == ["a", "b"]
     for key in ("a", "b"):
         page = kept.folder.path / PAGES[key]
@@ -63,13 +63,13 @@ def test_products_of_the_latest_run_are_copies_that_name_the_new_one(cohort: Coh
         assert not page.samefile(finished / PAGES[key])
         assert str(kept.folder.final) in (kept.folder.path / "notebooks" / f"{page.parent.name}.ipynb").read_text()
     assert not (kept.folder.path / PAGES[""]).exists()
-    assert taken(open_kept(begin(cohort, 4), anew=True)) == []
+    assert taken(open_cache(begin(cohort, 4), anew=True)) == []
 
 
 def test_the_whole_run_is_taken_by_its_fingerprint(cohort: Cohort, finished: Path):
     folder = begin(cohort, 3)
-    assert take_run(folder, "another") is None and take_run(folder, "") is None
-    summary = take_run(folder, "same")
+    assert reuse_run(folder, "another") is None and reuse_run(folder, "") is None
+    summary = reuse_run(folder, "same")
     assert summary and summary["run_id"] == finished.name
     assert {path.name for path in folder.path.iterdir()} == {"site", "notebooks", JOURNAL}
     assert all((folder.path / page).is_file() for page in PAGES.values())
@@ -85,22 +85,22 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 def test_an_unchanged_run_between_two_keeps_the_products(cohort: Cohort, finished: Path):
     folder = begin(cohort, 3)
-    assert take_run(folder, "same") is not None
-    end(Kept(folder))
-    assert taken(open_kept(begin(cohort, 4))) == ["a", "b"]
+    assert reuse_run(folder, "same") is not None
+    end(Cache(folder))
+    assert taken(open_cache(begin(cohort, 4))) == ["a", "b"]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_what_was_damaged_is_made_again(cohort: Cohort, finished: Path, damage: str):
     DAMAGE[damage](finished / PAGES["a"])
     folder = begin(cohort, 3)
-    assert take_run(folder, "same") is None
+    assert reuse_run(folder, "same") is None
     assert list(folder.path.iterdir()) == [] or not any(path.is_file() for path in folder.path.rglob("*"))
-    assert taken(open_kept(folder)) == ["b"]
+    assert taken(open_cache(folder)) == ["b"]
 
 
 def test_an_edit_of_one_run_changes_no_other(cohort: Cohort, finished: Path):
-    kept = open_kept(begin(cohort, 3))
+    kept = open_cache(begin(cohort, 3))
     taken(kept)
     final = end(kept)
     with (final / PAGES["a"]).open("a") as file:
@@ -109,15 +109,15 @@ def test_an_edit_of_one_run_changes_no_other(cohort: Cohort, finished: Path):
 
 
 def test_a_killed_run_is_gone_on_from_again_and_again(cohort: Cohort):
-    killed = open_kept(begin(cohort, 2))
+    killed = open_cache(begin(cohort, 2))
     draw(killed, "a")
     with (killed.folder.path / JOURNAL).open("a") as file:
         file.write('{"key": "b')
     second = begin(cohort, 3)  # killed before it made anything: the first one's product is still there
-    third = open_kept(begin(cohort, 4))
+    third = open_cache(begin(cohort, 4))
     assert taken(third) == ["a"] and not second.path.exists()
     draw(third, "b")  # and killed: the fourth goes on from there
-    fourth = open_kept(begin(cohort, 5))
+    fourth = open_cache(begin(cohort, 5))
     assert taken(fourth) == ["a", "b"]
     final = end(fourth)
     fourth.folder.discard()
