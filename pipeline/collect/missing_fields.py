@@ -36,7 +36,7 @@ NOTHING = Lacking()
 
 @dataclass(frozen=True)
 class SourcesRead:
-    """All that a run read: `unknown` columns and `skipped` rows of submissions, `unread` registries.
+    """All that a run read: `skipped` rows, `unknown` columns of submissions, `unread` registries.
 
     `asked` are messages to the office about columns. `other_years` has, by school code, the registry's `rows` and how
     many end in each other year, if these are many.

@@ -41,6 +41,7 @@ _HINT = re.compile(
 )
 _HINTS = re.compile(r"^[（(\[【]?(?:填[写报表](?:要求|说明|须知|格式|规则)|要求|说明|格式|备注说明)[)）\]】]?[:：]?$")
 _WITHDRAWN = "表单里已撤回或未通过"
+_MASKED_NAME = "示例行（姓名不全）"
 _OTHER_TABLE = "另一个表头，各列的顺序不同"
 _NUMBERS = ("id_number", "student_number")
 _KEYS = {"name", *_NUMBERS}  # a row with all three labels is a header
@@ -68,7 +69,7 @@ class FilteredRows(NamedTuple):
 def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: bool) -> FilteredRows | str:
     """Return the rows below a header of `place` (file, worksheet), or why none can be read, in Chinese.
 
-    With `doubted`, the registry decides about rows with a student's or ID number.
+    With `doubted`, the registry decides about rows with a number. Without (in a registry) a masked name is a person's.
     """
     blank = _blank_rows(body)
     doubtful = np.flatnonzero(_doubtful_rows(body, header) & ~blank)
@@ -83,8 +84,8 @@ def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, doubt
         message = "这一行是另一个表头，各列的顺序与上面的不同，从这一行起未读取。请移到另一个工作表"
         notes.append(Note("error", *place, int(others[0]) + first, message))
     kept = ~blank & (why == "")
-    if doubted:
-        kept |= ~blank & _with_numbers(body, header, why)
+    numbered = ~blank & _with_numbers(body, header, why)
+    kept |= numbered if doubted else numbered & (why == _MASKED_NAME)
     out = np.flatnonzero(~blank & ~kept)
     listed = ((*place, int(at) + first, why[at], said) for at, said in zip(out, _numbers_in(body, out), strict=True))
     return FilteredRows(kept, why, text_frame(SKIPPED, listed, ["row"]), notes)
@@ -189,8 +190,6 @@ def _with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray
 
 def _numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
     """Return each row's first number of six digits or more, masked if it may be an ID number."""
-    if not len(rows):
-        return []
     numbers = pd.Series("", index=range(len(rows)), dtype="str")
     narrow = body.select(filled_columns(body)).take(pa.array(rows))
     for column in narrow.columns:
@@ -236,8 +235,10 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return "重复的表头"
     if near_top and is_code_row(cells):
         return "字段代码或类型"
-    if _is_example(filled, name, near_top=near_top, whole=any(map(_PERSON.fullmatch, numbers[:1]))):
+    if any(_EXAMPLE.search(cell.strip()) for cell in filled) or name.startswith(("示例", "样例", "范例")):
         return "示例行"
+    if _EXAMPLE_NAME.search(name) and (near_top or not any(map(_PERSON.fullmatch, numbers[:1]))):
+        return _MASKED_NAME
     if any(re.search(_NUMBER, number) for number in numbers):
         return ""
     if _signed(filled):
@@ -287,10 +288,3 @@ def _signed(filled: list[str]) -> bool:
         return False
     marks = [bool(_REMARK.search(cell) or _SIGNED.search(cell)) for cell in filled]
     return any(map(_END.search, filled)) or sum(marks) >= 2
-
-
-def _is_example(filled: list[str], name: str, *, near_top: bool, whole: bool) -> bool:
-    """Return whether a cell marks an example, or the name is masked and the row is no real person's."""
-    if any(_EXAMPLE.search(cell.strip()) for cell in filled) or name.startswith(("示例", "样例", "范例")):
-        return True
-    return bool(_EXAMPLE_NAME.search(name)) and (near_top or not whole)

@@ -82,7 +82,10 @@ class Part:
 
 @dataclass(frozen=True)
 class SchoolRead:
-    """The result of reading one registry. `names` are schools that its rows name; `error` is why it is unread."""
+    """The result of reading one registry. `names` are schools that its rows name; `error` is why it is unread.
+
+    `skipped` holds the values of `SKIPPED` for each row that is no student's.
+    """
 
     at: int
     rows: int
@@ -91,6 +94,7 @@ class SchoolRead:
     inputs: tuple[Input, ...]
     columns: tuple[SourceColumns, ...]
     other_years: Mapping[str, int] = field(default_factory=dict[str, int])
+    skipped: tuple[tuple[str, str, int, str, str], ...] = ()
     error: str = ""
 
 

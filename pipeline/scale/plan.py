@@ -18,7 +18,7 @@ from pipeline.atomic_files import link_or_copy
 from pipeline.cache import Cache, digest_of
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
-from pipeline.collect.collected import Note
+from pipeline.collect.collected import SKIPPED, Note, text_frame
 from pipeline.collect.inputs import files_of, is_database
 from pipeline.collect.missing_fields import SourcesRead, lacking_of, notes_of
 from pipeline.collect.source_columns import SourceColumns
@@ -158,12 +158,13 @@ class RunData:
         submissions = tuple(each for unit in self._units for each in unit.columns)
         photos = cohort.photos_folder is not None
         lacking = lacking_of(sources, registries, photos=photos, alone=len(schools) == 1)
+        students = (row for school in self._schools for row in school.skipped)
         return SourcesRead(
             inputs=[one for read in (*self._units, *self._schools) for one in read.inputs],
             notes=[*notes, *(note for school in self._schools for note in school.notes)],
             unread={schools[school.at].name: school.error for school in self._schools if school.error},
             unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),
-            skipped=pd.concat([unit.skipped for unit in self._units], ignore_index=True),
+            skipped=pd.concat([text_frame(SKIPPED, students, ["row"]), *(unit.skipped for unit in self._units)]),
             columns=(*submissions, *(each for has in registries.values() for each in has)),
             lacking=lacking,
             asked=notes_of(cohort, lacking, submissions, registries),

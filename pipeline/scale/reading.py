@@ -114,6 +114,7 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
             tuple(registry.inputs),
             registry.columns,
             years_outside(own),
+            tuple(registry.skipped.itertuples(index=False, name=None)),
         )
         spool.write_json(f"read/registry-{at}.json", SCHOOL_READ, told[at])
     return [told[at] for at in places]

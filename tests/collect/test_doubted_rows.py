@@ -41,3 +41,16 @@ def test_nobody_whom_a_registry_knows_is_skipped_and_every_other_number_is_told(
     assert "submissions/10534.csv 第 3 行（示例行）" in "".join(doubts(summary))
     with pytest.raises(UsageError, match="第 3 行（示例行）"):
         _find(load_tables(load_cohort(folder), run), "9999999999", skipped_with_numbers(summary))
+
+
+def test_a_registry_keeps_its_students_with_masked_names_and_tells_its_examples(tmp_path):
+    folder = make_cohort(tmp_path / "cohort", 30, 2, seed=5, faults=0)
+    path = folder / "registry" / "10534.csv"
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows.loc[0, "姓名"], rows.loc[5, "姓名"], rows.loc[1, "姓名"] = "郭某", "张*", "示例"
+    rows.to_csv(path, index=False)
+    run = check(folder, tmp_path / "reports")
+    known = table(run, "roster").query("school == '湖南科技大学'")["student_number"]
+    assert sorted(known) == sorted(rows["学号"].drop(1))
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert "registry/10534.csv 第 3 行（示例行）" in "".join(doubts(summary))
