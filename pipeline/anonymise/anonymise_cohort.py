@@ -18,8 +18,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import fields
-from pipeline.anonymise.disguise import Disguise
-from pipeline.anonymise.pictures import PictureNames, draw_pictures
+from pipeline.anonymise.disguise import Disguise, PictureNames, draw_pictures
 from pipeline.cohort import Cohort
 from pipeline.cohort_text import toml_lines
 from pipeline.collect.collected import Collected, combined

@@ -19,7 +19,7 @@ from pipeline.collect.template import FormColumn
 from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import Students, text_records
 from pipeline.review.decisions import one_per_mistake
-from pipeline.scale.amending import SUBMISSION_ID
+from pipeline.scale.across import SUBMISSION_ID
 from pipeline.view.answers import safe_message
 from pipeline.workbook_writer import LONGEST, height, text_book
 

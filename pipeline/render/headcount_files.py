@@ -21,7 +21,7 @@ from pipeline.render.printed_headcount import Headcount
 from pipeline.review.review_snapshot import ReviewSnapshot, college_students
 from pipeline.review.signatures import code_of, signed_digest
 from pipeline.tables import read_table
-from pipeline.tabulate.headcount import make_headcount
+from pipeline.tabulate.tabulate_stage import make_headcount
 from pipeline.typeset import paper_of, qr_svg, watermark
 from pipeline.workbook_writer import A4, PAGES, height, text_book
 

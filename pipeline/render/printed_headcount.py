@@ -11,7 +11,7 @@ from pipeline.match.membership import names_by_reason
 from pipeline.resources import report_table
 from pipeline.review.signatures import code_of
 from pipeline.tables import Frame
-from pipeline.tabulate.headcount import UNLISTED
+from pipeline.tabulate.tabulate_stage import UNLISTED
 
 LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
 COLUMNS: dict[str, str] = report_table("words")["headcount"]

@@ -1,4 +1,4 @@
-"""The render stage: executed notebooks, pages, printed headcounts, and the workbook of tables."""
+"""The render stage: executed notebooks, pages and their index, printed headcounts, and the workbook of tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,11 +14,13 @@ from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow
+from markupsafe import Markup
 
 from pipeline.atomic_files import remove_drafts
 from pipeline.cache import Cache, code_digest, digest_of
@@ -26,16 +28,18 @@ from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.progress import Reporter
 from pipeline.render.college import headcount_of, open_page
+from pipeline.render.fragments import render, with_office_name
 from pipeline.render.headcount_files import FILES, SignedFolder
-from pipeline.render.index import write_index
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
+from pipeline.render.overview import banners, show_today
 from pipeline.render.page_guard import Guard, guard_page, write_failure
-from pipeline.render.page_notebooks import Notebooks
+from pipeline.render.page_notebooks import Notebooks, OwnPage
 from pipeline.render.prepared import can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.run_folder import RenderOptions, RunFolder
-from pipeline.view.run_tables import Run, college_folder, load_run
+from pipeline.view.all_colleges import Overview
+from pipeline.view.run_tables import Run, college_folder, load_run, school_page
 
 _DIGESTED = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences", "outside")
 """Tables whose rows of a college are on its pages."""
@@ -230,3 +234,67 @@ def registry_page_digest(run: Run) -> str:
         for rows in run.batches(name, columns=columns[name]):
             told.append(hashlib.sha256(pd.util.hash_pandas_object(rows).to_numpy().tobytes()).hexdigest())
     return digest_of("registry", code_digest(), *told)
+
+
+_SITE = (("overview.html", "总体情况"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))
+_FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))
+
+
+def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
+    """Write the index into `path`, with links to existing files only. `added` are the office's own pages."""
+    overview = Overview(run, run.table("colleges"))
+    site = path.parent
+    entries = [_entry(site, run, entry, added, overview.by_school) for entry in overview.units]
+    site_pages = [*_SITE, *((f"{page.name}.html", page.title) for page in added if not page.per_college)]
+    html = render(
+        "page/site_index.html.j2",
+        cohort=run.cohort,
+        schools=run.schools_in_words,
+        as_of=str(run.as_of),
+        links=[{"href": quote(href), "title": title} for href, title in site_pages if (site / href).is_file()],
+        banners=banners(overview),
+        today=Markup(show_today(overview).html),
+        unit=overview.unit,
+        groups=_groups(entries, overview),
+        counts=overview.counts,
+        extras=overview.extras.total(),
+        office=run.office,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    html = with_office_name(html, run.office["name"])
+    path.write_text(html, encoding="utf-8", newline="\n")
+
+
+def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str, list[dict[str, Any]]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    if not overview.by_school:
+        for entry in sorted(entries, key=lambda each: str(each["school"])):
+            groups.setdefault(str(entry["school"]) if overview.several else "", []).append(entry)
+        return list(groups.items())
+    made = [entry for entry in entries if entry["page"]]
+    others = [entry for entry in entries if not entry["page"]]
+    named = {"有页面的学校" if others else "": made, "这次没有生成页面的学校": others}
+    return [(heading, group) for heading, group in named.items() if group]
+
+
+def _entry(site: Path, run: Run, entry: dict[str, Any], added: Sequence[OwnPage], by_school: bool) -> dict[str, Any]:
+    """Return an entry of a college, or of a school with `by_school`, with the addresses of what is there."""
+    code = run.code_of(str(entry["school"]))
+    more: dict[str, Any] = {**entry, "asked": bool(entry["href"]), "files": [], "own": [], "who": ""}
+    if by_school:
+        return {**more, "page": page if (site / (page := school_page(code))).is_file() else ""}
+    folder = college_folder(code, str(entry["college"]))
+
+    def links(files: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+        there = [(name, title) for name, title in files if (site / folder / name).is_file()]
+        return [{"href": f"{quote(folder)}/{quote(name)}", "title": title} for name, title in there]
+
+    page = links([("dashboard.html", "")])
+    who = links([("headcount.html", "")])
+    return {
+        **more,
+        "page": page[0]["href"] if page else "",
+        "files": links(_FILES),
+        "own": links((f"{one.name}.html", one.title) for one in added if one.per_college),
+        "who": f"{who[0]['href']}#differences" if who else "",
+    }

@@ -23,8 +23,7 @@ from pipeline.scale.layout import Part, RunSettings
 from pipeline.scale.reading import no_rows
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, Frame, conform
-from pipeline.tabulate.headcount import CLAIMED, make_differences
-from pipeline.tabulate.tabulate_stage import Judged, Tabulated, extra_submissions
+from pipeline.tabulate.tabulate_stage import CLAIMED, Judged, Tabulated, extra_submissions, make_differences
 
 Positions = npt.NDArray[np.int64]
 OUT, MOVED = 1 << len(FLAGS), 1 << (len(FLAGS) + 1)

@@ -30,24 +30,23 @@ from pipeline.review.decisions import standing_decisions, withdrawn_submission_i
 from pipeline.review.ledger import open_ledger
 from pipeline.review.worksheet import import_from_file, is_scope, student_numbers
 from pipeline.run_folder import RunFolder, write_atomically
-from pipeline.scale.across import Across, Keyed, submissions_keyed
-from pipeline.scale.amending import apply_amendments, read_amendments
+from pipeline.scale.across import Across, Keyed, apply_amendments, read_amendments, submissions_keyed
 from pipeline.scale.executors import Work, open_work
 from pipeline.scale.layout import Layout, Part, RunSettings, SchoolRead, group_schools
 from pipeline.scale.parts import JUDGED, SETTLED, find_ids, snapshot_rows
 from pipeline.scale.reading import (
     REGISTRIES,
     SCHOOL_READ,
+    SourceCache,
     UnitRead,
     read_registries,
     registry_files,
     spool_unit,
     unit_files,
 )
-from pipeline.scale.source_cache import SourceCache
 from pipeline.scale.spool import Spool, TableParts, gather_table, open_spool
 from pipeline.tables import Frame
-from pipeline.tabulate.headcount import put_together
+from pipeline.tabulate.tabulate_stage import put_together
 
 T = TypeVar("T")
 

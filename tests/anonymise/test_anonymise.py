@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline import fields
-from pipeline.anonymise.pictures import invented_picture
+from pipeline.anonymise.disguise import invented_picture
 from pipeline.cohort import load_cohort
 from pipeline.knowledge.photos import near_duplicates, read_picture
 from pipeline.review.decision_rows import read_decision_rows

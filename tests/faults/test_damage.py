@@ -22,7 +22,7 @@ from pipeline.cli import main
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import InputError
-from pipeline.render import index, overview
+from pipeline.render import overview, render_stage
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import RunFolder, finished_files
@@ -208,8 +208,8 @@ def test_a_registry_that_was_cut_off_between_two_lines_is_doubted(
     cut = run()
     page = overview.show_head(overview.open_overview(str(cut))).html
     head = re.sub("<[^>]*>", "", page).replace("\xa0", " ")  # a number and its unit stay together
-    index.write_index(tmp_path / "index.html", load_run(cut))
-    assert "少了" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    render_stage.write_index(tmp_path / "render_stage.html", load_run(cut))
+    assert "少了" in (tmp_path / "render_stage.html").read_text(encoding="utf-8")
     assert f"少了 7 人（原 {len(lines) - 1} 人，现 {len(lines) - 8} 人）" in head
     registry.write_text("".join(lines), encoding="utf-8")
     short = False

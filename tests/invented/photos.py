@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.anonymise.pictures import invented_picture
+from pipeline.anonymise.disguise import invented_picture
 from tests.invented import numbers
 from tests.invented.arrow import Table
 from tests.invented.arrow import compute as pc

@@ -23,8 +23,8 @@ from pipeline.render import college, figures, overview
 from pipeline.render.figures import figure_words
 from pipeline.render.frames import TITLES, heading
 from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
-from pipeline.render.index import write_index
 from pipeline.render.printed_headcount import COLUMNS
+from pipeline.render.render_stage import write_index
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.states import states
 from pipeline.tables import STATUSES

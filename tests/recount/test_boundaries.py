@@ -15,8 +15,7 @@ from pipeline.normalise.dates import moment
 from pipeline.render.printed_headcount import headcount_lines
 from pipeline.review.signatures import college_states
 from pipeline.review.standing import rework_rates
-from pipeline.tabulate.headcount import make_headcount
-from pipeline.tabulate.tabulate_stage import count_colleges, make_colleges, make_course
+from pipeline.tabulate.tabulate_stage import count_colleges, make_colleges, make_course, make_headcount
 from pipeline.view.remaining_work import course_of
 from tests.recount import plain
 

@@ -12,8 +12,8 @@ from invented_run import make_run, make_season
 from pages_support import COLLEGE, SCHOOL, jobs_of
 
 from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
-from pipeline.render.index import write_index
 from pipeline.render.notebooks import run_notebooks
+from pipeline.render.render_stage import write_index
 from pipeline.view.run_tables import Run, college_folder, load_run
 from tests.conftest import Once
 

@@ -14,10 +14,10 @@ from pages_support import COLLEGE, SCHOOL
 from pipeline.cohort import load_cohort
 from pipeline.colleges import College
 from pipeline.errors import ConfigurationError
-from pipeline.render.index import write_index
 from pipeline.render.notebooks import run_notebooks
 from pipeline.render.page_guard import Guard, guard_page
 from pipeline.render.page_notebooks import Notebooks
+from pipeline.render.render_stage import write_index
 from pipeline.view.run_tables import Run, load_run
 
 GUIDE = Path(__file__).parents[2] / "docs" / "own-report.md"

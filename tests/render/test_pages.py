@@ -33,12 +33,12 @@ from pipeline.render.college import (
     show_trend,
 )
 from pipeline.render.fragments import css_text, render, unbroken
-from pipeline.render.index import write_index
 from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_changes as show_moves
 from pipeline.render.overview import show_progress as show_gates
 from pipeline.render.overview import show_today as overview_today
 from pipeline.render.page_guard import Expected, Guard, PageError, PageReader, guard_page
+from pipeline.render.render_stage import write_index
 from pipeline.render.sanitise import embedded_picture
 from pipeline.view.run_tables import Run, load_run
 

@@ -18,8 +18,7 @@ from pipeline.cohort_sections import Reports
 from pipeline.errors import UsageError
 from pipeline.progress import Reporter
 from pipeline.render import overview
-from pipeline.render.index import write_index
-from pipeline.render.render_stage import college_digests
+from pipeline.render.render_stage import college_digests, write_index
 from pipeline.run import run_cohort
 from pipeline.run_folder import RenderOptions, RunOptions, RunOutcome
 from pipeline.view.run_tables import load_run

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.tabulate.headcount import make_differences
+from pipeline.tabulate.tabulate_stage import make_differences
 from tests.frames import submissions
 
 

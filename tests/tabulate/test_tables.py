@@ -4,8 +4,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.tables import COLUMNS
-from pipeline.tabulate.headcount import make_headcount
-from pipeline.tabulate.tabulate_stage import make_roster
+from pipeline.tabulate.tabulate_stage import make_headcount, make_roster
 from tests.frames import registry
 
 
