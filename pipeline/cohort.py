@@ -127,11 +127,7 @@ def distinct_name(text: str) -> str:
 
 
 def load_cohort(path: Path) -> Cohort:
-    """Read `cohort.toml`, given the file or its folder.
-
-    Raises:
-        ConfigurationError: all mistakes of the file, each with its advice.
-    """
+    """Read `cohort.toml`, given the file or its folder. Raises ConfigurationError with all mistakes."""
     if re.search("[\ud800-\udfff]", str(path.absolute())):  # undecodable bytes
         raise ConfigurationError(["文件夹名里有不是文字的字节：请给文件夹改名"], where=str(path))
     file = path / FILE_NAME if os.path.isdir(path) else path  # noqa: PTH112  # False for a name that is too long, where pathlib raises

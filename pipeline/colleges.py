@@ -58,11 +58,7 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
 
 
 def find_school(text: str, cohort: Cohort) -> School:
-    """Return the school with this code or name.
-
-    Raises:
-        UsageError: no school matches; similar names, or else all, are listed.
-    """
+    """Return the school with this code or name. Raises UsageError with similar names, or else all."""
     wanted = comparable(text)
     for school in cohort.schools:
         if text.strip() == school.code or wanted == comparable(school.name):

@@ -88,11 +88,7 @@ def table_file(run: Path, name: str) -> Path:
 
 
 def read_table(run: Path, name: str, columns: list[str] | None = None) -> Frame:
-    """Return table `name` of a run folder.
-
-    Raises:
-        InputError: the table is missing or cannot be read.
-    """
+    """Return table `name` of a run folder. Raises InputError if it is missing or cannot be read."""
     try:
         return pd.read_parquet(table_file(run, name), columns=columns)
     except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors

@@ -52,11 +52,7 @@ class Sources:
 
 
 def anonymise_cohort(cohort: Cohort, out: Path) -> None:
-    """Write the disguised cohort into the folder `out`.
-
-    Raises:
-        InputError: no submission, or no table of people, can be read.
-    """
+    """Write the disguised cohort into `out`. Raises InputError if no submission or table of people can be read."""
     sources = _read(cohort)
     disguise = _chosen(sources)
     _learn(sources, disguise)

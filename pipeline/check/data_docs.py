@@ -71,11 +71,7 @@ _TITLES = {"submissions": "提交", "superseded": "被取代的提交", "student
 
 
 def write_data_docs(run: Path, folder: Path) -> Path:
-    """Write a run's pages into `folder` and return the office's page.
-
-    Raises:
-        InputError: the run kept no validation results.
-    """
+    """Write a run's pages and return the office's page. Raises InputError if the run kept no validation results."""
     try:
         suites = json.loads((run / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -121,11 +121,7 @@ def _messages_of(suite: _Suite, names: Collection[str]) -> dict[str, str]:
 
 
 def read_suite(path: Path) -> list[Rule]:
-    """Return the rules of one YAML file.
-
-    Raises:
-        ConfigurationError: the file is no YAML, or has wrong entries: each with its line.
-    """
+    """Return a YAML file's rules. Raises ConfigurationError with the mistakes and their lines."""
     mistakes: list[str] = []
     rules = _rules_of(_open_suite(path, mistakes))
     if mistakes:

@@ -99,11 +99,7 @@ def _is_litter(path: Path) -> bool:
 
 
 def read_content(path: Path, folder: Path) -> Content:
-    """Read a file once.
-
-    Raises:
-        InputError: if it is no regular file, links out of the folder, cannot be read, or is larger than 4 GB.
-    """
+    """Read a file once. Raises InputError if it is not regular, outside the folder, unreadable, or above 4 GB."""
     name = name_of(path, folder)
     stands = Path(os.path.normpath(path))
     if stands.is_relative_to(folder) and not Path(os.path.realpath(path)).is_relative_to(folder.resolve()):

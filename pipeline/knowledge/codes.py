@@ -192,11 +192,7 @@ ALIAS_COLUMNS = ("field", "word", "meant")
 
 
 def read_aliases(folder: Path | None) -> dict[tuple[str, str], str]:
-    """Return what each word of a field means; empty if the folder has no such table.
-
-    Raises:
-        ConfigurationError: the table cannot be read, or names an unknown field, with its line.
-    """
+    """Return what each word of a field means, {} without a table. Raises ConfigurationError with the line."""
     path = folder / ALIASES if folder else None
     if path is None or not path.is_file():
         return {}

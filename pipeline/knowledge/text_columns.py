@@ -137,11 +137,7 @@ def lengths(values: pd.Series) -> Places:
 
 
 def byte_matrix(values: pd.Series, width: int) -> Bytes:
-    """Return values of `width` ASCII characters as a matrix, one row each.
-
-    Raises:
-        ValueError: a value has another length.
-    """
+    """Return values of `width` ASCII characters as a matrix, a row each. Raises ValueError for another length."""
     column = arrow(values).cast(pa.large_binary()).cast(pa.binary(width))
     data = np.frombuffer(column.buffers()[1] or b"", dtype=np.uint8)
     return data[column.offset * width : (column.offset + len(column)) * width].reshape(len(column), width)

@@ -154,11 +154,7 @@ def _stop(server: JupyterServer) -> None:
 
 
 def run_notebook(server: JupyterServer) -> None:
-    """Run all cells in the kernel of the notebook's session, where every tab finds the widgets, and save it as trusted.
-
-    Raises:
-        MingceError: a cell failed, or the kernel does not answer.
-    """
+    """Run all cells in the session's kernel, where every tab finds the widgets; save as trusted. Raises MingceError."""
     wanted = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
     session = server.ask("POST", "sessions", wanted).json()
     private = server.folder / _PRIVATE

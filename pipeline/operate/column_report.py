@@ -89,11 +89,7 @@ def answers_of(accepted: Iterable[Proposal]) -> dict[str, dict[str, str]]:
 
 
 def look_at_columns(cohort: Cohort) -> Looked:
-    """Read every source and return how its columns are read.
-
-    Raises:
-        InputError: a source names no file, or the tables of people are unreadable.
-    """
+    """Read every source and return how its columns are read. Raises InputError for an unreadable source or table."""
     unread: list[str] = []
     colleges, counselors = read_people(cohort)
     named = {comparable(name) for cell in (*colleges["college"], *colleges["aliases"]) for name in names_in_cell(cell)}

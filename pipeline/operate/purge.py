@@ -87,11 +87,7 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
 
 
 def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
-    """Remove what is past its time and list it in the ledger.
-
-    Raises:
-        BusyError: a run or a sending is running.
-    """
+    """Remove what is past its time and list it in the ledger. Raises BusyError during a run or a sending."""
     with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), open_ledger(cohort, lambda: now) as ledger:
         found = overdue(cohort, now)
         if found.inputs or found.mail or found.runs:

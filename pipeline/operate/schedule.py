@@ -194,11 +194,7 @@ def printed_timer(table: Timetable, kind: Kind) -> str:
 
 
 def install(table: Timetable, kind: Kind, home: Path) -> list[str]:
-    """Install the timers and return Chinese lines.
-
-    Raises:
-        MingceError: the system's program is missing or refuses.
-    """
+    """Install the timers and return Chinese lines. Raises MingceError if the system's program is missing or refuses."""
     if kind == "systemd":
         return _install_units(table, home / ".config" / "systemd" / "user")
     if kind == "cron":

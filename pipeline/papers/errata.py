@@ -180,10 +180,7 @@ def reported_students(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
 
 
 def first_reported(errata: Mapping[str, Iterable[Erratum]]) -> dict[tuple[str, str], str]:
-    """Return by (school, student number) the first day on which an error that a submission waits for was reported.
-
-    `errata` are by the school's name.
-    """
+    """Return by (school name, number) the first day on which an error that a submission waits for was reported."""
     days: dict[tuple[str, str], str] = {}
     for school, rows in errata.items():
         for row in [row for row in rows if row.own and row.reported]:

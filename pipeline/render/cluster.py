@@ -42,11 +42,7 @@ class PreparedProcess(WorkerPlugin):
 
 @contextmanager
 def on_workers(scheduler: str) -> Generator[Run]:
-    """Start a prepared process on each worker and yield the function that runs jobs there.
-
-    Raises:
-        InputError: the scheduler cannot be reached.
-    """
+    """Start a prepared process on each worker; yield what runs jobs there. Raises InputError without a scheduler."""
     name = f"mingce-notebooks-{uuid4().hex}"  # two runs at a time share no process
     with dask_client(scheduler) as client:
         client.register_plugin(PreparedProcess(), name)

@@ -28,11 +28,7 @@ _SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本
 
 
 def open_page(run: str, college: str, school: str) -> Scope:
-    """Read one college's rows. `run` is the path of the run folder, `school` a code.
-
-    Raises:
-        InputError: the run, school or college does not exist, or the college has no students.
-    """
+    """Read one college's rows of the run `run`. Raises InputError if it does not exist or has no students."""
     opened = load_run(run)
     name = opened.school_name(school)
     roster = opened.rows("roster", school=name, college=college)

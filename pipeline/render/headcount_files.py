@@ -36,11 +36,7 @@ _LAST = len(_HEADINGS) - 1
 
 
 def write_headcount_pdf(path: Path, headcount: Headcount) -> None:
-    """Write the PDF. Until the college may sign, it has no places to sign and no code.
-
-    Raises:
-        MingceError: typst failed.
-    """
+    """Write the PDF, without places to sign and a code until the college may sign. Raises MingceError."""
     pictures = {"qr": qr_svg(headcount.code) if headcount.code else ""}
     try:
         pdf = paper_of("headcount", headcount.as_of, _pdf_data(headcount), pictures).pdf()
@@ -223,11 +219,7 @@ class SignedFolder:
         return kept
 
     def show(self, digest: str, name: str, sha256: str, place: Path) -> None:
-        """Copy a signed file to `place` in a run.
-
-        Raises:
-            MingceError: the file is missing or changed since the signature.
-        """
+        """Copy a signed file to `place` in a run. Raises MingceError if it is missing or changed since."""
         kept = self.path / code_of(digest) / name
         if not kept.is_file() or sha256_of(kept) != sha256:
             remedy = "请从备份找回；找不回来的，请先撤销签字（mingce sign revoke），再由学院重新签字"

@@ -28,11 +28,7 @@ _SHOWN = 200  # rows of one table; index.html and the tables have all
 
 
 def open_overview(run: str, school: str = "") -> Overview:
-    """Read the overview of the run folder `run`, of one school (a code) or of all.
-
-    Raises:
-        InputError: the run or school does not exist.
-    """
+    """Read the run folder `run`, of one school (a code) or of all. Raises InputError if either does not exist."""
     opened = load_run(run)
     sections.set_up_notebook()
     return Overview(opened, opened.of_school("colleges", school), school)

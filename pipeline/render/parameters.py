@@ -33,11 +33,7 @@ Parameters = Mapping[str, tuple[str, ...]]
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Read a notebook. A Python notebook gets the kernel `python3`.
-
-    Raises:
-        InputError: the file is no readable notebook.
-    """
+    """Read a notebook. A Python notebook gets the kernel `python3`. Raises InputError."""
     import nbformat
     from papermill.iorw import load_notebook_node
 
@@ -60,11 +56,7 @@ def documented(notebook: Path | NotebookNode) -> dict[str, tuple[str, ...]]:
 
 
 def refuse_parameters(known: Parameters, given: Mapping[str, Any], *, where: str) -> None:
-    """Refuse unknown parameters and values of a wrong type, all in one message.
-
-    Raises:
-        UsageError: names the parameters, never their values (they may be personal data).
-    """
+    """Raise UsageError with the names, never values, of unknown parameters and those of a wrong type."""
     found = [mistake for name, value in given.items() if (mistake := _mistake(known.get(name), name, value))]
     if found:
         names = "、".join(known) or "（无）"

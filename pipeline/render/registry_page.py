@@ -12,11 +12,7 @@ from pipeline.view.run_tables import load_run
 
 
 def open_registry(run: str) -> Overview:
-    """Read the registries in the run folder `run`.
-
-    Raises:
-        InputError: the run does not exist.
-    """
+    """Read the registries in the run folder `run`. Raises InputError if there is no such run."""
     opened = load_run(run)
     set_up_notebook()
     return Overview(opened, opened.table("colleges"))

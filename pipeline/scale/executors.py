@@ -75,11 +75,7 @@ def _told(result: T, done: Callable[[T], None] | None) -> T:
 
 @contextmanager
 def open_work(scheduler: str | None, *, large: bool) -> Generator[Work]:
-    """Yield the executor, of a Dask scheduler or of this machine. `large` inputs use several processes.
-
-    Raises:
-        InputError: the scheduler cannot be reached.
-    """
+    """Yield the work on a Dask scheduler, or on processes here if `large`. Raises InputError without that scheduler."""
     if scheduler is not None:
         with dask_client(scheduler) as client:
             yield Work(True, lambda: client.get_executor(pure=False))
@@ -117,11 +113,7 @@ def _begin() -> None:
 
 @contextmanager
 def dask_client(scheduler: str) -> Generator[Any]:
-    """Yield a client of the Dask scheduler at this address.
-
-    Raises:
-        InputError: the scheduler cannot be reached.
-    """
+    """Yield a client of the Dask scheduler at this address. Raises InputError if it cannot be reached."""
     from distributed import Client
 
     try:

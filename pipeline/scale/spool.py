@@ -100,11 +100,7 @@ def _loaded(path: str) -> Any:  # noqa: ANN401 - what was written
 
 @contextmanager
 def open_spool(folder: Path) -> Generator[Spool]:
-    """Yield a new, empty spool and delete it at the end, also after an error.
-
-    Raises:
-        OSError: the folder could not be removed in two attempts.
-    """
+    """Yield a new, empty spool; delete it at the end, also after an error. Raises OSError if that fails twice."""
     folder.mkdir(mode=0o700)
     try:
         yield Spool(folder)

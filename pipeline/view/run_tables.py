@@ -80,11 +80,7 @@ class Run:
         return f"{len(self.schools)} 所学校" if self.many_schools else "、".join(self.schools.values())
 
     def school_name(self, code: str) -> str:
-        """Return the name of a school.
-
-        Raises:
-            InputError: the run has no school with this code.
-        """
+        """Return the name of a school. Raises InputError if the run has no school with this code."""
         if code not in self.schools:
             known = list(self.schools)
             some = f"{'、'.join(known[:_NAMED])}{' 等' if len(known) > _NAMED else ''}"
@@ -121,11 +117,7 @@ class Run:
         return self.rows(name, columns=columns, school=self.school_name(code))
 
     def rows(self, name: str, *, columns: list[str] | None = None, **equal: str) -> Frame:
-        """Return the rows of table `name` with these column values.
-
-        Raises:
-            InputError: the run has no such table.
-        """
+        """Return the rows of table `name` with these column values. Raises InputError without that table."""
         wanted = tuple((column, (value,)) for column, value in equal.items())
         return self._read(name, wanted, columns, equal.get("school"), kept="college" in equal)
 
@@ -237,11 +229,7 @@ def _rows(file: Path, _changed: int, wanted: _Wanted, columns: tuple[str, ...] |
 
 
 def load_run(run: Path | str) -> Run:
-    """Open a run folder.
-
-    Raises:
-        InputError: it is no run folder, or its summary cannot be read.
-    """
+    """Open a run folder. Raises InputError if it is none, or its summary cannot be read."""
     path = Path(run).resolve()
     summary = read_summary(path)
     if summary is None:
