@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from pipeline import cohort_sections as sections
-from pipeline.cohort_mistakes import line_of, mistake_of, undecodable, unparsable
 from pipeline.errors import ConfigurationError, reason_of
+from pipeline.resources import report_table
 
 FILE_NAME = "cohort.toml"
 
@@ -132,28 +133,23 @@ def load_cohort(path: Path) -> Cohort:
         raise ConfigurationError(["文件夹名里有不是文字的字节：请给文件夹改名"], where=str(path))
     file = path / FILE_NAME if os.path.isdir(path) else path  # noqa: PTH112  # False for a name that is too long, where pathlib raises
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        data, text = read_toml(file)
     except FileNotFoundError:
         raise ConfigurationError(
             [f"没有 {FILE_NAME}：请用 mingce init 新建，或指明届别文件夹"], where=str(file)
         ) from None
-    except OSError as error:
-        raise ConfigurationError([f"读不出文件（{reason_of(error)}）：请核对路径和权限"], where=str(file)) from None
-    except UnicodeDecodeError as error:
-        other = f"不是 {FILE_NAME}：请写届别文件夹，或其中的 {FILE_NAME}"
-        raise ConfigurationError([undecodable(error) if file.suffix == ".toml" else other], where=str(file)) from None
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError([unparsable(error)], where=str(file)) from None
+    except ConfigurationError:
+        if file.suffix == ".toml":
+            raise
+        raise ConfigurationError([f"不是 {FILE_NAME}：请写届别文件夹，或其中的 {FILE_NAME}"], where=str(file)) from None
     mistakes: list[str] = []
     if data.pop("folder", None) is not None:  # `folder` is set by the reader, not by the file
-        mistakes.append(f"第 {line_of(['folder'], text)} 行 folder：没有这个设置项，请删去")
+        mistakes.append(f"第 {_line_of(['folder'], text)} 行 folder：没有这个设置项，请删去")
     data["schools"] = _schools(data, file.parent, mistakes)
     try:
         cohort = Cohort.model_validate({"folder": file.parent.resolve(), **data})
     except ValidationError as error:
-        mistakes += [mistake_of(detail, text) for detail in error.errors()]
+        mistakes += [_mistake_of(detail, text) for detail in error.errors()]
         raise ConfigurationError(mistakes, where=str(file)) from None
     mistakes += _missing_files(cohort)
     if mistakes:
@@ -200,3 +196,78 @@ def _missing_files(cohort: Cohort) -> list[str]:
         taken = [path.name for path in own.glob("*.ipynb") if _TAKEN.match(path.stem)]
         lines += [f"[reports] notebooks：{name} 的名字已被本程序的网页占用，请改名" for name in sorted(taken)]
     return lines
+
+
+def read_toml(file: Path) -> tuple[dict[str, Any], str]:
+    """Return a settings file's data and text. Raises ConfigurationError, but FileNotFoundError where there is none."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text), text
+    except FileNotFoundError:
+        raise
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        wrong = f"第 {line} 行有不是 UTF-8 编码的字：请用记事本或 WPS 打开，另存为 UTF-8 文本"
+    except OSError as error:
+        wrong = f"读不出文件（{reason_of(error)}）：请核对路径和权限"
+    except (ValueError, RecursionError) as error:
+        wrong = _unparsable(error)
+    raise ConfigurationError([wrong], where=str(file))
+
+
+def _unparsable(error: ValueError | RecursionError) -> str:
+    """Return a Chinese line for invalid TOML, with the position and the likely cause."""
+    if not isinstance(error, tomllib.TOMLDecodeError):  # brackets in brackets, or a number of thousands of digits
+        return "不是正确的 TOML：括号套得太深，或数字太长，请改正"
+    told = str(error)
+    place = re.search(r"\(at line ([0-9]+), column ([0-9]+)\)", told)
+    where = f"第 {place[1]} 行第 {place[2]} 个字符附近" if place else "文件末尾"
+    if any(word in told for word in ("twice", "overwrite", "already")):
+        return f"不是正确的 TOML：{where}，同一个键或段写了两次，请保留一个"
+    return f"不是正确的 TOML：{where}，请核对该行的引号（中文的键也要加引号）、等号和括号"
+
+
+def _mistake_of(detail: ErrorDetails, text: str) -> str:
+    """Return one mistake as a Chinese line with line number, key and remedy."""
+    keys = [str(part) for part in detail["loc"]]
+    line = _line_of(keys, text)
+    return f"{f'第 {line} 行 ' if line else ''}{'.'.join(keys)}：{message_of(detail)}"
+
+
+def message_of(detail: ErrorDetails) -> str:
+    """Return the Chinese message of one mistake. The package's own validators already use Chinese."""
+    kind, context = detail["type"], detail.get("ctx") or {}
+    if kind == "advice":
+        return detail["msg"]
+    if kind == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    if kind == "literal_error":
+        return f"只能是 {context.get('expected', '')}，请改正".replace(" or ", " 或 ")
+    if kind == "string_pattern_mismatch":
+        return "格式不对，请照注释中的例子填写"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"数值超出范围（应{'不小于' if 'ge' in context else '不大于'} {context.get('ge', context.get('le'))}）"
+    return report_table("words")["mistakes"].get(kind, "值不正确，请改正")
+
+
+def _line_of(keys: list[str], text: str) -> int:
+    """Return the 1-based line of the last key or of its section, or 0. `schools`, 1 is the second `[[schools]]`."""
+    names = [key for key in keys if not key.isdigit()]
+    which = int(keys[1]) if len(keys) > 1 and keys[1].isdigit() else 0
+    key = re.compile(rf"\s*\"?{re.escape(names[-1] if names else '')}\"?\s*=")
+    section, of_kind, found = "", -1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*(\[+)([^\]]+)\]+", line)
+        if header:
+            section = header[2].strip()
+            several = header[1] == "[["
+            of_kind += several and bool(names) and section == names[0]
+            if not names or section not in (names[0], ".".join(names[:-1])) or (several and of_kind != which):
+                section = section if names and not several and section.startswith(f"{names[0]}.") else ""
+                continue
+            found = found or number
+            if len(names) == 1:
+                return number
+        elif len(names) > 1 and section and of_kind in (-1, which) and key.match(line):
+            return number
+    return found

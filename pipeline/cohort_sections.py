@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline import fields
-from pipeline.cohort_mistakes import unusable
 
 DEFAULT_STUDENT_NUMBER = "[0-9A-Za-z]{4,15}"
 
@@ -30,10 +30,25 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _usable(cls, value: object, info: ValidationInfo) -> object:
-        told = unusable(value, cls.model_fields[str(info.field_name)].annotation)
+        told = _unusable(value, cls.model_fields[str(info.field_name)].annotation)
         if told:
             raise advice(told)
         return value
+
+
+def _unusable(value: object, kind: object) -> str | None:
+    """Return a Chinese message if `value` cannot be a `kind` (impossible path, `true` for a number), else None."""
+    if isinstance(value, bool) and (kind is int or kind is float):
+        return "应为数字，不是 true 或 false"
+    for text in cast("list[object]", value) if isinstance(value, list) else [value]:
+        if isinstance(text, str) and "\0" in text:
+            return "含有看不见的 NUL 字符，请删去重写"
+        if isinstance(text, str) and text.startswith("~"):
+            try:
+                Path(text).expanduser()
+            except RuntimeError:
+                return f"没有 {text.split('/')[0]} 这个账号的文件夹，请改写成完整路径"
+    return None
 
 
 def _declared(given: dict[str, str]) -> dict[str, str]:

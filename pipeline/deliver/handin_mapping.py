@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from pipeline import fields, resources
-from pipeline.cohort_mistakes import message_of, undecodable, unparsable
-from pipeline.errors import ConfigurationError, UsageError, reason_of
+from pipeline.cohort import message_of, read_toml
+from pipeline.errors import ConfigurationError, UsageError
 
 Format = Literal["xlsx", "csv", "dbf"]
 DRAFT_COLUMN = "DRAFT"
@@ -21,10 +20,8 @@ DRAFT_WORDS = "草稿未签字"
 _DBF_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,9}")
 
 
-class HandinColumn(BaseModel):
+class HandinColumn(BaseModel, extra="forbid", frozen=True):
     """One column of the file. Exactly one of `field`, `source`, `region` and `constant` is its source."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     label: str = ""
@@ -57,10 +54,8 @@ class HandinColumn(BaseModel):
         return self.label or self.name
 
 
-class Mapping(BaseModel):
+class Mapping(BaseModel, extra="forbid", frozen=True):
     """The whole file: columns in order, encoding, default format."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
     format: Format = "dbf"
@@ -93,18 +88,12 @@ def load_mapping(name: str, folder: Path) -> Mapping:
     ready = resources.expectations() / "handin"
     path = ready / f"{name}.toml" if re.fullmatch(r"\w+", name) else folder / os.path.expanduser(name)  # noqa: PTH111
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        data, _ = read_toml(path)
     except FileNotFoundError:
         known = "、".join(sorted(one.stem for one in ready.glob("*.toml")))
         raise UsageError(
             f"没有上报格式 {name}", where="--mapping", remedy=f"可用：{known}，或一个 .toml 文件"
         ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([undecodable(error)], where=str(path)) from None
-    except OSError as error:
-        raise ConfigurationError([f"读不出上报格式（{reason_of(error)}）"], where=str(path)) from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError([unparsable(error)], where=str(path)) from None
     try:
         return Mapping.model_validate(data)
     except ValidationError as error:
