@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -49,25 +51,48 @@ def height(cells: Sequence[str], widths: Sequence[int], line: int = 17, least: i
     return min(max(line * lines, least), _HIGHEST)
 
 
-def write_listing(
-    sheet: Worksheet, top: int, columns: Mapping[str, int], rows: Iterable[Sequence[str]], looks: tuple[Format, Format],
-    *, line: int = 17, least: int = 0, landscape: bool = True,
-) -> None:  # fmt: skip
-    """Write headings (`columns`, with widths) into the row `top` and wrapped texts below, with filters, on A4.
+Look = dict[str, Any]
+"""Properties of a format, as xlsxwriter names them."""
 
-    `looks` are those of headings and texts; `line` and `least` the points of a line and of the lowest row.
-    """
-    write_row(sheet, top, list(columns), looks[0])
-    widths, last = list(columns.values()), top
-    for last, cells in enumerate(rows, top + 1):
-        sheet.set_row(last, height(cells, widths, line, least))
-        write_row(sheet, last, cells, looks[1])
-    for at, width in enumerate(widths):
-        sheet.set_column(at, at, width)
-    sheet.autofilter(top, 0, max(last, top + 1), len(widths) - 1)
-    sheet.freeze_panes(top + 1, 0)
-    on_a4(sheet, top, landscape=landscape)
-    sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+
+@dataclass(frozen=True)
+class PrintedList:
+    """How a printed list looks: the width of each column by its heading, and the points of a line and a low row."""
+
+    columns: Mapping[str, int]
+    font: Look
+    head: Look
+    cell: Look
+    line: int = 17
+    least: int = 0
+    landscape: bool = True
+
+    def book(self, name: str, titles: Sequence[tuple[str, Look, int | None]], rows: Iterable[Sequence[str]]) -> bytes:
+        """Return a workbook with one sheet: lines of text (with look and height), headings, wrapped texts; filters."""
+        buffer, top, widths = BytesIO(), len(titles), list(self.columns.values())
+        with text_book(buffer) as book:
+            book.set_properties({"title": titles[0][0]})
+            sheet = book.add_worksheet(name)
+            sheet.hide_gridlines(2)
+            for at, (text, own, high) in enumerate(titles):
+                look = book.add_format({**self.font, **own})
+                sheet.merge_range(at, 0, at, len(widths) - 1, "", look)
+                sheet.write_string(at, 0, text, look)
+                sheet.set_row(at, high)
+            head, cell = (book.add_format({**self.font, **own}) for own in (self.head, self.cell))
+            sheet.set_row(top, self.least or None)
+            write_row(sheet, top, list(self.columns), head)
+            last = top
+            for last, cells in enumerate(rows, top + 1):
+                sheet.set_row(last, height(cells, widths, self.line, self.least))
+                write_row(sheet, last, cells, cell)
+            for at, width in enumerate(widths):
+                sheet.set_column(at, at, width)
+            sheet.autofilter(top, 0, max(last, top + 1), len(widths) - 1)
+            sheet.freeze_panes(top + 1, 0)
+            on_a4(sheet, top, landscape=self.landscape)
+            sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+        return buffer.getvalue()
 
 
 def on_a4(sheet: Worksheet, heading: int, *, landscape: bool = True) -> None:

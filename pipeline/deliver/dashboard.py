@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +29,7 @@ from pipeline.states import states, theme
 from pipeline.view.people import Chased, People, by_class
 from pipeline.view.remaining_work import entries, grouped, left_in_words, month_day, tasks
 from pipeline.view.signature import SIGN_AGAIN
-from pipeline.workbook_writer import text_book, write_listing
+from pipeline.workbook_writer import PrintedList
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
 """Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
@@ -253,8 +252,12 @@ def _deadline(window: Window, as_of: date) -> str:
     return f"学生提交已截止；{due}" if days >= 0 else due
 
 
-_LISTED: dict[str, int] = {"院系": 20, "班级": 20, "学号": 14, "姓名": 12, "状态": 13, "谁来做": 9, "要做什么": 54}
-_LIST_FONT = {"font_name": "微软雅黑", "font_size": 10}
+_LIST = PrintedList(
+    {"院系": 20, "班级": 20, "学号": 14, "姓名": 12, "状态": 13, "谁来做": 9, "要做什么": 54},
+    font={"font_name": "微软雅黑", "font_size": 10},
+    head={"bold": True, "bg_color": theme().ink["header"], "font_color": "#FFFFFF"},
+    cell={"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": theme().ink["line"]},
+)
 
 
 def _cells(row: Chased) -> tuple[str, ...]:
@@ -264,13 +267,4 @@ def _cells(row: Chased) -> tuple[str, ...]:
 
 def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
     """Return the xlsx of `rows` with `title` above them: A4 landscape, header repeated, filters on."""
-    buffer = io.BytesIO()
-    with text_book(buffer) as book:
-        sheet = book.add_worksheet("名单")
-        head = book.add_format({**_LIST_FONT, "bold": True, "bg_color": theme().ink["header"], "font_color": "#FFFFFF"})
-        cell = book.add_format(
-            {**_LIST_FONT, "text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": theme().ink["line"]}
-        )
-        sheet.write_string(0, 0, title, book.add_format({**_LIST_FONT, "bold": True, "font_size": 13}))
-        write_listing(sheet, 2, _LISTED, map(_cells, rows), (head, cell))
-    return buffer.getvalue()
+    return _LIST.book("名单", [(title, {"bold": True, "font_size": 13}, None), ("", {}, None)], map(_cells, rows))

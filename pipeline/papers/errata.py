@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pandas as pd
 
@@ -29,12 +28,7 @@ from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.tables import Frame
 from pipeline.view.remaining_work import month_day
 from pipeline.view.run_tables import Run, load_run
-from pipeline.workbook_writer import text_book, write_listing
-
-if TYPE_CHECKING:
-    from xlsxwriter import Workbook
-    from xlsxwriter.format import Format
-
+from pipeline.workbook_writer import PrintedList
 
 KIND = "errata"
 LISTED, REPORTED = "listed", "reported"
@@ -190,36 +184,21 @@ def first_reported(errata: Mapping[str, Iterable[Erratum]]) -> dict[tuple[str, s
 
 
 ERRATA = "学籍勘误汇总表"
-_SHEET: dict[str, int] = {
-    "序号": 5, "项目": 11, "学号": 13, "姓名": 9, "院系": 14, "班级": 14, "学籍库现值": 20, "学生提交": 20, "问题": 26,
-    "需要的证明": 22, "自何时起": 12, "处理结果": 14,
-}  # fmt: skip
-_HEADINGS = 3  # 0-based row of the headings
-_FONT = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
+_SHEET = PrintedList(
+    {
+        "序号": 5, "项目": 11, "学号": 13, "姓名": 9, "院系": 14, "班级": 14, "学籍库现值": 20, "学生提交": 20,
+        "问题": 26, "需要的证明": 22, "自何时起": 12, "处理结果": 14,
+    },
+    font={"font_name": "宋体", "font_size": 10, "valign": "vcenter"},
+    head={"bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"},
+    cell={"border": 1, "text_wrap": True, "num_format": "@"},
+    line=14,
+    least=24,
+)  # fmt: skip
 
 
 def errata_workbook(rows: list[Erratum], cohort: Cohort, school: School, as_of: date) -> bytes:
-    """Return the workbook of one school."""
-    buffer = BytesIO()
-    with text_book(buffer) as book:
-        book.set_properties({"title": f"{school.name}{cohort.name}{ERRATA}"})
-        sheet = book.add_worksheet(ERRATA)
-        sheet.hide_gridlines(2)
-        for at, (text, look, high) in enumerate(_heads(book, rows, cohort, school, as_of)):
-            sheet.merge_range(at, 0, at, len(_SHEET) - 1, "", look)
-            sheet.write_string(at, 0, text, look)
-            sheet.set_row(at, high)
-        head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
-        cell = book.add_format({**_FONT, "border": 1, "text_wrap": True, "num_format": "@"})
-        sheet.set_row(_HEADINGS, 24)
-        write_listing(sheet, _HEADINGS, _SHEET, map(_cells, count(1), rows), (head, cell), line=14, least=24)
-    return buffer.getvalue()
-
-
-def _heads(
-    book: Workbook, rows: list[Erratum], cohort: Cohort, school: School, as_of: date
-) -> list[tuple[str, Format, int]]:
-    """Return title, addressee and instructions, each with format and height."""
+    """Return the workbook of one school: title, addressee and instructions above its rows."""
     office, people = cohort.office, len({row.student_number for row in rows})
     asked = " ".join(filter(None, (office.name, office.contact, office.phone)))
     note = (
@@ -227,12 +206,12 @@ def _heads(
         f"含身份信息，请勿外传。联系：{asked}"
     )
     counted = f"教务处：　　　　共 {len(rows)} 处，{people} 人　　　　{office.name}　{as_of.year}年{month_day(as_of)}"
-    title = book.add_format({**_FONT, "font_size": 18, "bold": True, "align": "center"})
-    return [
-        (f"{school.name}{cohort.name}{ERRATA}", title, 34),
-        (counted, book.add_format({**_FONT, "font_size": 11}), 20),
-        (note, book.add_format({**_FONT, "text_wrap": True}), 30),
+    titles = [
+        (f"{school.name}{cohort.name}{ERRATA}", {"font_size": 18, "bold": True, "align": "center"}, 34),
+        (counted, {"font_size": 11}, 20),
+        (note, {"text_wrap": True}, 30),
     ]
+    return _SHEET.book(ERRATA, titles, map(_cells, count(1), rows))
 
 
 def _cells(at: int, row: Erratum) -> list[str]:

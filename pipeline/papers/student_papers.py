@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
-from io import BytesIO
-from typing import TYPE_CHECKING
 
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import is_gsheet
@@ -14,19 +12,20 @@ from pipeline.tables import Frame
 from pipeline.typeset import BOXED, Paper, paper_of, qr_svg
 from pipeline.view.answers import ADVICE, NUMBER, STATE
 from pipeline.view.remaining_work import month_day
-from pipeline.workbook_writer import text_book, write_listing
-
-if TYPE_CHECKING:
-    from xlsxwriter import Workbook
-    from xlsxwriter.worksheet import Worksheet
-
+from pipeline.workbook_writer import PrintedList
 
 RESULTS = "核对结果"
 
-_COLUMNS = {"学号后几位": 14, "状态": 16, "要做什么": 74}
 _LEAST = 4
-_TOP = 2  # 0-based row of the headings
-_FONT = {"font_name": "宋体", "font_size": 11}
+_SHEET = PrintedList(
+    {"学号后几位": 14, "状态": 16, "要做什么": 74},
+    font={"font_name": "宋体", "font_size": 11, "valign": "vcenter"},
+    head={"bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"},
+    cell={"border": 1, "text_wrap": True, "num_format": "@"},
+    line=16,
+    least=20,
+    landscape=False,
+)
 _DONE = "不用再做什么"
 
 
@@ -45,33 +44,17 @@ def endings(numbers: list[str]) -> list[str]:
 
 def results_workbook(students: Students, answers: Frame, cohort: str, ask: str) -> bytes:
     """Return the workbook of one class from its `answer_rows`. It holds no name and no registry value."""
-    buffer = BytesIO()
     ends = endings(list(answers[NUMBER].astype(str)))
     told = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
     rows = sorted((end, state, advice or _DONE) for end, state, advice in told)
-    with text_book(buffer) as book:
-        sheet = book.add_worksheet(RESULTS)
-        _write_heads(book, sheet, students, cohort, ask)
-        head = book.add_format({**_FONT, "bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"})
-        cell = book.add_format({**_FONT, "border": 1, "text_wrap": True, "valign": "vcenter", "num_format": "@"})
-        write_listing(sheet, _TOP, _COLUMNS, rows, (head, cell), line=16, least=20, landscape=False)
-    return buffer.getvalue()
-
-
-def _write_heads(book: Workbook, sheet: Worksheet, students: Students, cohort: str, ask: str) -> None:
-    title = book.add_format({**_FONT, "bold": True, "font_size": 16, "align": "center", "valign": "vcenter"})
-    note = book.add_format({**_FONT, "font_size": 10, "text_wrap": True, "valign": "vcenter"})
+    title = f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}"
     counted = "，".join(f"{word} {number} 人" for word, number in students.counts.items())
-    told = f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{ask}。"
-    lines = (
-        (f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}", title, 32),
-        (told, note, 34),
-    )
-    for row, (text, look, high) in enumerate(lines):
-        sheet.merge_range(row, 0, row, len(_COLUMNS) - 1, "", look)
-        sheet.write_string(row, 0, text, look)
-        sheet.set_row(row, high)
-    sheet.hide_gridlines(2)
+    note = f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{ask}。"
+    titles = [
+        (title, {"bold": True, "font_size": 16, "align": "center"}, 32),
+        (note, {"font_size": 10, "text_wrap": True}, 34),
+    ]
+    return _SHEET.book(RESULTS, titles, rows)
 
 
 GUIDE = "操作流程"
