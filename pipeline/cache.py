@@ -22,7 +22,7 @@ from pipeline.atomic_files import sha256_of
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import files_of, is_database, is_gsheet
 from pipeline.errors import InputError
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import entries_of
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import JOURNAL, RunFolder, finished_files, latest_run, newer_runs, previous_run
 
@@ -185,8 +185,7 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
     files += [cohort.path(cohort.people.counselors)]
     files += sorted(cohort.notebooks_folder.rglob("*")) if cohort.notebooks_folder else []
     given = digest_of(as_of.isoformat(), settings_digest(cohort), _photos(cohort), *_digests(files))
-    with open_ledger(cohort) as ledger:
-        entries = ledger.entries()
+    entries = entries_of(cohort)
     seen = entries[~entries["kind"].isin(_NOT_LOOKED_AT)]
     before = seen[~seen["kind"].isin(_AFTER_THE_CHECK)]
     decided: list[str] = []

@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.imports import lazily
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.review.ledger import head_of, open_ledger
+from pipeline.review.ledger import entries_of, head_of
 from pipeline.run_folder import RunFolder, RunOptions, RunOutcome, start_run
 
 with lazily():
@@ -45,8 +45,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
             same = reuse_run(folder, known.whole) if options.whole and not options.render.force else None
             if same:
                 options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
-                with open_ledger(cohort) as ledger:
-                    same |= {"taken_over_from": same["run_id"], "ledger": head_of(ledger.entries())}
+                same |= {"taken_over_from": same["run_id"], "ledger": head_of(entries_of(cohort))}
                 same |= {"run_id": folder.run_id, "started_at": options.now.isoformat(timespec="seconds")}
                 return _finish(options, folder, same)
             return _finish(options, folder, stages.run_stages(cohort, options, rules, folder, known, decisions))

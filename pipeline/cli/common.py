@@ -20,9 +20,8 @@ with lazily():
     from rich import table as rich_table
 
     from pipeline import cohort as cohorts
-    from pipeline import colleges, run_folder, tables
+    from pipeline import colleges, run_folder
     from pipeline.collect import school_tables
-    from pipeline.review import ledger as ledgers
     from pipeline.review import review_snapshot
 
 
@@ -75,12 +74,6 @@ def with_reports(cohort: cohorts.Cohort, folder: Path | None) -> cohorts.Cohort:
 def college_named(text: str, cohort: cohorts.Cohort) -> colleges.College:
     """Return the college that a user wrote, also by a former name. Raise `UsageError` if none or several match."""
     return colleges.find_college(text, cohort, school_tables.read_people(cohort)[0])
-
-
-def entries_of(cohort: cohorts.Cohort, *kinds: str) -> tables.Frame:
-    """Return the ledger's entries of these kinds (none: all)."""
-    with ledgers.open_ledger(cohort) as ledger:
-        return ledger.entries(*kinds)
 
 
 def print_outdated(cohort: cohorts.Cohort, run_id: str) -> None:

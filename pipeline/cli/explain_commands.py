@@ -17,6 +17,7 @@ from pipeline.resources import report_table
 with lazily():
     from pipeline import cohort as cohorts
     from pipeline import states, student_facts, tables
+    from pipeline.review import ledger as ledgers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,7 @@ def explain(
     opened = cohorts.load_cohort(cohort)
     snapshot, today = common.open_desk(opened, number)
     run = opened.reports_folder / "runs" / snapshot.run_id  # this run, even if a newer one has ended since
-    facts = student_facts.student_facts_of(snapshot, run, common.entries_of(opened), number, today)
+    facts = student_facts.student_facts_of(snapshot, run, ledgers.entries_of(opened), number, today)
     facts = facts if full else student_facts.masked_facts(facts)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=1))

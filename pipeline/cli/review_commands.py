@@ -157,7 +157,7 @@ def add_exception(
 @granted.command("list")
 def list_exceptions(cohort: common.CohortPath = Path(), as_json: common.AsJson = False) -> None:
     """列出有效的例外。"""
-    table = exceptions.standing_exceptions(common.entries_of(cohorts.load_cohort(cohort), "exception"))
+    table = exceptions.standing_exceptions(ledgers.entries_of(cohorts.load_cohort(cohort), "exception"))
     shown = table[["seq", "school", "college", "student_number", "rule", "proof", "expires", "by", "at", "why"]]
     if as_json:
         print(json.dumps(shown.to_dict("records"), ensure_ascii=False, indent=1))
@@ -184,7 +184,7 @@ def revoke_exception(
 
 def _desk(cohort: cohorts.Cohort) -> review_snapshot.ReviewSnapshot:
     tables, today = common.open_desk(cohort)
-    return review_snapshot.build_snapshot(tables, common.entries_of(cohort, *review_snapshot.KINDS), today)
+    return review_snapshot.build_snapshot(tables, ledgers.entries_of(cohort, *review_snapshot.KINDS), today)
 
 
 def _cohort_and_more(words: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:

@@ -108,7 +108,7 @@ def _verify(words: list[str], code: str) -> None:
     file, cohort = ("", cohorts.load_cohort(Path(*words))) if code else _subject(words, "文件", "verify headcount.pdf")
     sha256 = "" if code else signatures.file_sha256(Path(file))
     tables, today = common.open_desk(cohort)
-    entries = common.entries_of(cohort)
+    entries = ledgers.entries_of(cohort)
     desk = review_snapshot.build_snapshot(tables, entries, today)
     verdict = signatures.verify_code(code, desk, entries) if code else signatures.verify_file(sha256, desk, entries)
     if verdict.equal:

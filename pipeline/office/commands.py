@@ -19,7 +19,7 @@ from pipeline.operate.column_report import Proposal, answers_of, look_at_columns
 from pipeline.render import overview
 from pipeline.render.fragments import Fragment, fragment
 from pipeline.resources import report_table
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import entries_of
 from pipeline.review.review_snapshot import newest_run
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import newer_attempt
@@ -138,8 +138,7 @@ def left_today(office: DeskCohort) -> Fragment:
     page = overview.open_overview(str(run))
     site = f"网页在 {run / 'site' / 'index.html'}，双击即可打开，也可以整个文件夹拷走。"
     older = newer_attempt(office.cohort.reports_folder, run.name)
-    with open_ledger(office.cohort) as ledger:
-        asked = doubts(with_answers(page.run.summary, ledger.entries(YEARS)))
+    asked = doubts(with_answers(page.run.summary, entries_of(office.cohort, YEARS)))
     parts = [
         *([fragment("notes", heading="请先核对", lines=asked[:12]).html] if asked else []),
         overview.show_today(page).html,

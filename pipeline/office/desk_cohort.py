@@ -15,7 +15,7 @@ from IPython.core.formatters import DisplayFormatter
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.errors import MingceError
 from pipeline.render.fragments import Fragment, fragment
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import entries_of
 from pipeline.review.review_snapshot import (
     KINDS,
     ReviewSnapshot,
@@ -133,8 +133,7 @@ class DeskCohort:
     def desk(self) -> ReviewSnapshot:
         """Return the newest run's tables under the current decisions."""
         tables, today = open_tables(self.cohort)
-        with open_ledger(self.cohort) as ledger:
-            return build_snapshot(tables, ledger.entries(*KINDS), today)
+        return build_snapshot(tables, entries_of(self.cohort, *KINDS), today)
 
     def reload(self) -> None:
         """List the current desk. Filter, page and ticks of its people stay. Nobody is listed if that raises."""

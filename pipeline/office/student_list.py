@@ -14,7 +14,7 @@ from pipeline.knowledge.photos import PhotoFolder
 from pipeline.office.decision_form import DecisionForm
 from pipeline.office.desk_cohort import EVERY, PAGE, REQUEST, DeskCohort, box, button, error_box, in_a_row, show_in
 from pipeline.render.fragments import Fragment, fragment
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import entries_of
 from pipeline.review.review_snapshot import ReviewSnapshot, Student, open_tables, records, student_name
 from pipeline.states import ACTORS
 from pipeline.student_facts import ROLES, action_in_words, author_of, student_facts_of
@@ -173,8 +173,7 @@ def one_student(office: DeskCohort, student: Student) -> tuple[Fragment, bytes |
     """Return the facts about a student as a piece, and his photo if there is one. Raises RefusedError without a run."""
     name = student_name(student)
     tables, today = open_tables(office.cohort)
-    with open_ledger(office.cohort) as ledger:
-        entries = ledger.entries()
+    entries = entries_of(office.cohort)
     facts = student_facts_of(tables, office.cohort.reports_folder / "runs" / tables.run_id, entries, name, today)
     about = facts["student"]
     state = STATUSES[about["status"]] + ("，申请修改" if about["change_request"] else "")

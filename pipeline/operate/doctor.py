@@ -176,15 +176,13 @@ def _settings(cohort: Cohort, school: School, rows: Frame) -> Iterator[Check]:
 
 
 def _other_years(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.review.ledger import open_ledger
+    from pipeline.review.ledger import entries_of
     from pipeline.review.scope_decisions import YEARS
     from pipeline.run_folder import latest_run
     from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
 
     if latest := latest_run(cohort.reports_folder):
-        with open_ledger(cohort) as ledger:
-            asked = year_questions(with_answers(latest[1], ledger.entries(YEARS)))
-        for line in asked:
+        for line in year_questions(with_answers(latest[1], entries_of(cohort, YEARS))):
             yield Check(line.removesuffix(YEARS_REMEDY), False, YEARS_REMEDY)
 
 

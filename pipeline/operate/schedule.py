@@ -166,10 +166,9 @@ def missed(table: Timetable, job: Job, now: datetime, last: datetime | None) -> 
 def last_done(cohort: Cohort, job: Job) -> datetime | None:
     """Return when the newest complete run started, or when mail was last recorded (a second sending sends nothing)."""
     if job == "send":
-        from pipeline.review.ledger import open_ledger
+        from pipeline.review.ledger import entries_of
 
-        with open_ledger(cohort) as ledger:
-            times = ledger.entries("delivery")["at"]
+        times = entries_of(cohort, "delivery")["at"]
         return datetime.fromisoformat(str(times.iloc[-1])) if len(times) else None
     latest = latest_run(cohort.reports_folder)
     try:

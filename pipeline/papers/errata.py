@@ -24,7 +24,7 @@ from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.resources import expectation_rows
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import Ledger, open_ledger
+from pipeline.review.ledger import Ledger, entries_of
 from pipeline.tables import Frame
 from pipeline.view.remaining_work import month_day
 from pipeline.view.run_tables import Run, load_run
@@ -167,8 +167,7 @@ def record_errata(ledger: Ledger, rows: Iterable[Erratum], action: str, *, by: s
 
 def reported_students(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
     """Return `first_reported` of all schools."""
-    with open_ledger(cohort) as ledger:
-        entries = ledger.entries(KIND)
+    entries = entries_of(cohort, KIND)
     told = (entries["action"] == REPORTED).any()
     return first_reported({school.name: errata_of(run, school, entries) for school in cohort.schools} if told else {})
 
@@ -236,8 +235,7 @@ def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, st
     named = {str(name) for name in rows["school"].unique()} & {school.name for school in cohort.schools}
     held = rows.drop_duplicates("student_number").set_index("student_number", drop=False)
     opened = load_run(run)
-    with open_ledger(cohort) as ledger:
-        entries = ledger.entries(KIND)
+    entries = entries_of(cohort, KIND)
     wanted = [school for school in cohort.schools if not named or school.name in named]
     return [(row, _outcome(row, held)) for school in wanted for row in errata_of(opened, school, entries)]
 

@@ -157,6 +157,12 @@ def open_ledger(cohort: Cohort, clock: Callable[[], datetime] | None = None) -> 
     return Ledger(ledger_url(cohort.ledger.url, cohort.folder), clock, cohort.review.reviewers)
 
 
+def entries_of(cohort: Cohort, *kinds: str) -> pd.DataFrame:
+    """Return the entries of the cohort's ledger (`Ledger.entries`) of these kinds, or all."""
+    with open_ledger(cohort) as ledger:
+        return ledger.entries(*kinds)
+
+
 def open_ledger_file(path: Path, cohort: Cohort) -> Ledger:
     """Open a copy of the cohort's ledger from a SQLite file."""
     return Ledger(sa.URL.create("sqlite", database=str(path)), reviewers=cohort.review.reviewers)

@@ -27,7 +27,7 @@ from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
 from pipeline.review.decision_rows import missing_file
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
-from pipeline.review.ledger import open_ledger
+from pipeline.review.ledger import entries_of
 from pipeline.review.worksheet import import_from_file, is_scope, student_numbers
 from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import Across, Keyed, apply_amendments, read_amendments, submissions_keyed
@@ -107,8 +107,7 @@ class RunData:
     def _amend(self, layout: Layout) -> tuple[Note, ...]:
         if not any(source.amends for source in self.settings.cohort.submissions.sources):
             return ()
-        with open_ledger(self.settings.cohort) as ledger:
-            withdrawn = withdrawn_submission_ids(ledger.entries())
+        withdrawn = withdrawn_submission_ids(entries_of(self.settings.cohort))
         made = apply_amendments(self.spool, layout, self.parts, self._units, withdrawn)
         self._units.append(made)
         self.parts = self._parts(layout)
@@ -187,8 +186,7 @@ class RunData:
     def load_ledger(self) -> None:
         """Read the ledger, and write each part's entries to the spool."""
         cohort = self.settings.cohort
-        with open_ledger(cohort) as ledger:
-            self.entries = ledger.entries()
+        self.entries = entries_of(cohort)
         for part in self.parts:
             codes = [cohort.schools[at].code for at in part.schools]
             mine = self.entries["school_code"].isin([*codes, ""])
