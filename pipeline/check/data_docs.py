@@ -16,6 +16,7 @@ from pipeline import fields, resources
 from pipeline.atomic_files import atomic_folder, atomic_path
 from pipeline.check.validate import context, exceptions_of
 from pipeline.errors import InputError
+from pipeline.run_folder import read_summary
 from pipeline.states import ACTORS
 from pipeline.tables import SEVERITIES
 
@@ -161,17 +162,13 @@ def _percentages(counts: dict[str, int]) -> dict[str, float]:
 
 def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: str) -> str:
     pages = Environment(loader=FileSystemLoader(resources.templates() / "data_docs"), autoescape=True)
-    try:
-        not_checked = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("not_checked", [])
-    except (OSError, ValueError):
-        not_checked = []
     return pages.get_template("office.j2").render(
         run=run.name,
         made=f"{made:%Y-%m-%d %H:%M}",
         version=suites[0].get("version", "") if suites else "",
         site=f"{site}/index.html",
         suites=suites,
-        not_checked=not_checked,
+        not_checked=(read_summary(run) or {}).get("not_checked", []),
         title=_title,
         label=fields.label,
         severities=SEVERITIES,

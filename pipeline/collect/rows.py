@@ -80,11 +80,6 @@ def rows_of_grid(
     return _mapped(grid, header, body, wanted, notes, columns, given)
 
 
-def title_texts(grid: Grid, has: SourceColumns) -> list[str]:
-    """Return the texts above a worksheet's headings."""
-    return texts_above(grid.values, has.row - 1)
-
-
 def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
     """Return the first filled values below a worksheet's headings in column `at`."""
     below = grid.values[has.row :][:_SAMPLE] if at >= 0 else []

@@ -11,7 +11,8 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.collect.collected import Grid, Reading
-from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, rows_of_grid, title_texts, values_below
+from pipeline.collect.header import texts_above
+from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, rows_of_grid, values_below
 from pipeline.collect.school_tables import read_people, read_sources
 from pipeline.collect.source_columns import SourceColumn, SourceColumns, are_id_numbers, fields_read, labelled
 from pipeline.collect.submissions import read_unit, submission_units
@@ -161,7 +162,7 @@ def _proposals(whose: str, parts: Sequence[_Part], known: Mapping[str, set[str]]
             for name, proved in _may_be(column, values_below(grid, has, column.at), known, lost):
                 found.setdefault((name, column.heading), Proposal(whose, name, column.heading, proved))
         for name in (name for name in _PLACES if name in lost):
-            for text, told in (("@sheet", [grid.sheet]), ("@title", title_texts(grid, has))):
+            for text, told in (("@sheet", [grid.sheet]), ("@title", texts_above(grid.values, has.row - 1))):
                 if comparable(labelled(name, told)) in known[name] - {""}:
                     found.setdefault((name, text), Proposal(whose, name, text, proved=True))
     return sorted(found.values(), key=lambda each: (lost.index(each.field), not each.proved))

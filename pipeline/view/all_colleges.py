@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from pipeline.review.standing import SMALL
 from pipeline.tables import Frame, empty
 from pipeline.view.people import count_extras
 from pipeline.view.remaining_work import Course, course_of, family_counts, pace, pace_sentence
-from pipeline.view.run_tables import Run, college_href, school_page
+from pipeline.view.run_tables import Run, college_folder, school_page
 from pipeline.view.signature import ACCEPTED, SIGNED, signature_of
 
 LISTED = 400
@@ -126,7 +127,7 @@ class Overview:
     def _college(self, row: dict[Any, Any]) -> dict[str, Any]:
         school, college = str(row["school"]), str(row["college"])
         code = self.run.code_of(school)
-        href = college_href(code, college) if self.run.has_pages(code) else ""
+        href = f"{quote(college_folder(code, college))}/dashboard.html" if self.run.has_pages(code) else ""
         statuses, extras = self.run.statuses_of(code).get(college, {}), self.extras[school, college]
         entry = self._entry(row, college, statuses, extras, school if self.several else "", href)
         if int(row["submitted"]) < SMALL:

@@ -14,7 +14,6 @@ from functools import cached_property, lru_cache, reduce
 from operator import and_
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pyarrow import dataset
 
@@ -240,11 +239,6 @@ def load_run(run: Path | str) -> Run:
 def college_folder(school: str, college: str) -> str:
     """Return a college's folder in `site/`, a name that is valid on every system and unique."""
     return distinct_name(f"{school}-{college}")
-
-
-def college_href(school: str, college: str) -> str:
-    """Return the relative address of a college's dashboard from `site/`."""
-    return f"{quote(college_folder(school, college))}/dashboard.html"
 
 
 def school_page(code: str) -> str:
