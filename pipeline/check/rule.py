@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, cast, get_args
 from weakref import ref
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from pipeline import resources
 from pipeline.cohort import Cohort
@@ -77,15 +78,7 @@ def _facts(given: str) -> Facts:
         name: CodeTable(name, tuple(labels), {"".join(label.split()).casefold(): label for label in labels})
         for name, labels in more.get("codes", {}).items()
     }
-    return Facts(
-        year=int(told["year"]),
-        undergraduate_month=str(told["undergraduate_month"]),
-        student_number=str(told["student_number"]),
-        opens=date.fromisoformat(str(told["opens"])),
-        closes=date.fromisoformat(str(told["closes"])),
-        schools=frozenset(map(str, told["schools"])),
-        words=Vocabulary({**load_codes(), **tables}, {}, {}),
-    )
+    return TypeAdapter(Facts).validate_python(told | {"words": Vocabulary({**load_codes(), **tables}, {}, {})})
 
 
 Answer = TypeVar("Answer")

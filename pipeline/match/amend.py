@@ -24,7 +24,6 @@ TARGET = "target"
 GIVEN = "given_"
 """Before a field's name: the column of amendments with its text as given, blank where it says nothing."""
 AMENDING_KEYS = ["id_number", "name", "student_number"]
-UNTAKEN = [*POSITION, "why"]
 NOBODY = "没有对上任何提交：姓名和学号（或身份证号码）要与提交的一致"
 SEVERAL = "对上了几个人的提交，没有采用：请写明学校名称或身份证号码"
 GONE = "所写的提交编号已不在这个人的提交中，没有采用：请在新的问题表里更正"
@@ -40,7 +39,7 @@ class Amended:
     """The result of amending.
 
     `rows`: one row per amendment that changed something, with all columns of the bases, in superseding order.
-    `changes`: theirs, with `at`, the position in `rows`. `untaken`: `UNTAKEN` of amendments that were not applied.
+    `changes`: theirs, with `at`, the position in `rows`. `untaken`: `POSITION` and `why` of those not applied.
     """
 
     rows: Frame

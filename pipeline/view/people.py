@@ -16,7 +16,7 @@ from pipeline.review.decisions import one_per_mistake, open_critical, owners_of
 from pipeline.states import ACTORS, State, states
 from pipeline.tables import Frame
 from pipeline.view import remaining_work
-from pipeline.view.remaining_work import Course, Duty, course_of
+from pipeline.view.remaining_work import Course, course_of
 from pipeline.view.run_tables import Run, token
 from pipeline.view.signature import DONE, SETTLE, SignatureState, SigningStep, signature_of
 
@@ -118,11 +118,6 @@ class People:
     def trend(self) -> Course:
         """Submissions and approvals by day, with the deadlines."""
         return course_of(self.course_rows, self.total, self.as_of, self.window)
-
-    @property
-    def duties(self) -> list[Duty]:
-        """The open work, by deadline and by responsible person."""
-        return remaining_work.duties(self.statuses, self.as_of, self.window)
 
     def course(self) -> Frame:
         """Return the cumulative numbers `submitted` and `approved` at the end of each `day`."""

@@ -28,7 +28,7 @@ from pipeline.render.render_stage import write_index
 from pipeline.render.tables_xlsx import write_tables_xlsx
 from pipeline.states import states
 from pipeline.tables import STATUSES
-from pipeline.view.remaining_work import month_day
+from pipeline.view.remaining_work import duties, month_day
 from pipeline.view.run_tables import load_run
 from tests.deliver.runs import make_cohort
 from tests.recount import plain
@@ -213,7 +213,7 @@ def test_days_and_words_of_the_deadline(made: Made):
     page = college.open_page(str(made.run), "土木工程学院", "10534")
     html = text_of(college.show_today(page).html)
     if page.left:
-        binding = page.duties[0].due
+        binding = duties(page.statuses, page.as_of, page.window)[0].due
         days = (binding - made.as_of).days
         said = f"还有 {days} 天" if days > 0 else "今天截止" if days == 0 else f"已过 {-days} 天"
         assert said in html and month_day(binding) in html
