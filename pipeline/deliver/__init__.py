@@ -1,1 +1,1 @@
-"""Deliver: mail, the answers sheet, the hand-in, and the timer."""
+"""Deliver: mail, the answers sheet and the hand-in."""
