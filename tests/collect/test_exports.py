@@ -59,6 +59,9 @@ REGISTRIES = [
      "学籍状态", "学历层次", "入学日期", "当前所在级", "考生号"],
     ["xh", "xm", "xb", "sfzh", "mz", "lydq", "xy", "zymc", "xzb", "xz", "xjzt", "cc", "rxrq", "dqszj", "ksh"],
     ["序号", "院(系)/部", "专业", "行政班级", "学号", "姓名", "性别", "身份证号码", "培养层次"],
+    ["XH", "XM", "XBDM_DISPLAY", "SFZJH", "YXDM", "YXDM_DISPLAY", "ZYDM_DISPLAY", "BJMC", "PYCCDM_DISPLAY", "RXNY",
+     "XJZTDM_DISPLAY"],
+    ["学号", "姓名", "身份证号", "学历层次", "院系", "专业", "入校时间", "应毕业时间", "行政管理院系", "学籍状态", "行政班级"],
 ]  # fmt: skip
 
 
@@ -68,7 +71,7 @@ def test_a_known_registry_has_all_that_it_must_have(headings):
     assert found.columns[0].fields.issuperset(name for (name,) in REGISTRY)
     assert not found.columns[0].refused
     assert not found.columns[0].questions
-    assert ("enrolment_status" in found.columns[0].fields) == bool({"学籍状态", "xjzt"} & {*headings})
+    assert ("enrolment_status" in found.columns[0].fields) == bool({"学籍状态", "xjzt", "XJZTDM_DISPLAY"} & {*headings})
 
 
 def test_every_known_export_names_fields_and_its_source():
