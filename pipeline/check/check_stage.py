@@ -180,7 +180,7 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
     another = schools_of_another_month(matched.students, facts)
     skipped += [NotChecked("graduation_month.june", school, question) for school, question in another.items()]
     registry, results = _validated("registry", matched.registry, judged, facts, another)
-    matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, len(matched.registry))))
+    matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, matched.registry)))
     matched = replace(matched, marks=matched.marks.assign(later_cause=_later_causes(matched)))
     standing = standing_submissions(matched.made_at, matched.evidence)
     tables = subject_tables(matched, standing)

@@ -17,6 +17,7 @@ from pipeline.check.rules.record_rules import UNDERGRADUATE, is_month
 from pipeline.check.validate import RuleVerdict
 from pipeline.collect.missing_fields import Lacking
 from pipeline.knowledge.text_columns import among
+from pipeline.match.membership import DIFFERS
 from pipeline.tables import Frame, conform, empty
 
 _TOLD = ("submission_id", "told_school", "told_college", "told_class_name", "told_student_number")
@@ -149,9 +150,9 @@ _KEYS = ("id_number", "name")
 _ELSEWHERE = {"required", "unique", "window", "registry"}
 
 
-def faults_of(verdicts: Iterable[RuleVerdict], count: int) -> pd.Series:
-    """Return for each of `count` registry rows its faulty fields, separated by spaces."""
-    found = np.full(count, "", dtype=object)
+def faults_of(verdicts: Iterable[RuleVerdict], registry: Frame) -> pd.Series:
+    """Return for each registry row its faulty fields, between spaces: also those of which it says two values."""
+    found = registry[DIFFERS].to_numpy(dtype=object, copy=True)
     for verdict in verdicts:
         if not verdict.rule.together and len(verdict.rows):
             found[verdict.rows] += f" {verdict.rule.field} "

@@ -18,10 +18,10 @@ from pipeline.match.keys import key_values, person_id
 from pipeline.tables import Frame
 
 DIFFERS, DOUBTED = "differs", "doubted"
-"""Columns of a registry row: labels of the fields in which its person's other row differs; whether ID number or name
-is among them, or the number is another person's too, so that nobody can be certified before the registrar mends it."""
+"""Columns of a registry row: the fields, between spaces, in which its person's other row differs (none is compared);
+whether ID number or name differ, or the number is another person's, so that nobody is certified before it is mended."""
 
-_KEY = ["school", "student_number"]
+_KEY, _KEYS = ["school", "student_number"], ("id_number", "name")
 _PLACE = ["school", "student_number", "id_number", "name", "gender", "college", "class_name", "major"]
 """What the roster needs of a row, be it in doubt or not."""
 
@@ -52,9 +52,9 @@ def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
     differing = [name for name in names if (others[name] != first[name]).any()]
     at = group.index[0]
     kept.loc[at, [name for name in differing if name not in _PLACE]] = ""
-    kept.loc[at, DIFFERS] = "、".join(fields.label(name) for name in differing)
+    kept.loc[at, DIFFERS] = "".join(f" {name} " for name in differing if name not in _KEYS)
     strangers = group.index[~same]
-    kept.loc[[at, *strangers], DOUBTED] = bool(len(strangers)) or bool({"id_number", "name"} & set(differing))
+    kept.loc[[at, *strangers], DOUBTED] = bool(len(strangers)) or bool({*_KEYS} & set(differing))
     return list(others.index)
 
 

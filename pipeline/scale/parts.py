@@ -89,16 +89,11 @@ def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
 
 def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registries:
     """Return the registry of the part's schools with guests, classes and the unread registries."""
-    columns = [
-        "school_code",
-        "school",
-        "file",
-        "row",
-        *(name for name in fields.registry_columns() if name != "school"),
-    ]
+    columns = ["school_code", "file", "row", *fields.registry_columns()]
     empty = pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})
-    own = spool.read_all((f"registry/{at}" for at in part.schools if spool.has(f"registry/{at}")), empty=empty)
-    classes = own[CLASSES].drop_duplicates()
+    read = [at for at in part.schools if spool.has(f"registry/{at}")]
+    own = spool.read_all((f"registry/{at}" for at in read), empty=empty)
+    classes = spool.read_all((f"classes/{at}" for at in read), empty=empty[CLASSES])
     guests, more = f"guests/{part.number}", f"guest-classes/{part.number}"
     registry = pd.concat([own, spool.read(guests)], ignore_index=True) if spool.has(guests) else own
     if spool.has(more):

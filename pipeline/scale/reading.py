@@ -181,13 +181,13 @@ def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
         own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(own)
         own, notes = _of_known_schools(own, schools[at].name, {school.name for school in schools})
+        spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         own, equal = merge_rows(scope_by_registry(own, known, settings.cohort.year))
         if len(equal):
             said = f"有 {len(equal)} 行与别的行完全相同，每人只算一行"
             notes.append(Note("info", str(equal["file"].iloc[0]), "", int(equal["row"].iloc[0]), said))
         spool.write(f"registry/{at}", own)
         spool.write(f"registry/{at}.keys", key_frame(own, PERSON_KEYS))
-        spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
         names = tuple(str(name) for name in own["school"].unique())
         told[at] = SchoolRead(
             at,

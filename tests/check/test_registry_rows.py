@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.check.check_stage import subject_tables
+from pipeline.check.check_stage import judge_parts, subject_tables
 from pipeline.check.findings import registrar_findings
 from pipeline.check.logic import LOGIC
 from pipeline.check.suites import built_in_rules
 from pipeline.check.validate import RuleVerdict
-from pipeline.match.match_stage import Registries, match, standing_submissions
+from pipeline.match.match_stage import CLASSES, Registries, match, standing_submissions
 from pipeline.match.membership import merge_rows
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.tables import empty
@@ -93,6 +93,15 @@ def test_two_rows_of_one_person_are_one_finding_for_the_registrar(known):
     student, registry = told(known, {}, {"ethnicity": "苗族"}, MATE)
     assert student == {}
     assert registry == {"registry.student_number_repeated": "registrar"}
+
+
+@pytest.mark.parametrize("field", ["gender", "ethnicity", "class_name", "college", "major"])
+def test_of_what_a_persons_two_rows_say_differently_nothing_is_compared(known, field):
+    rows = normalise_registry(frames.registry({"major": ""}, {field: "艺术学院"}, MATE), known.words)
+    given, _ = normalise(frames.submissions({field: "艺术学院"}), known.words)
+    registries = replace(Registries.of(merge_rows(rows)[0]), classes=rows[CLASSES])
+    checked = judge_parts(match(given, registries, LATEST), [r for r in built_in_rules() if r.needs != "photos"], known)
+    assert not {f"{field}.registry", "class_name.vocabulary"} & {*checked.findings["rule"]}
 
 
 def test_two_people_with_one_student_number_in_the_registry_are_told_apart(known):

@@ -33,7 +33,7 @@ def test_rows_that_differ_in_what_is_compared_are_one_person_of_whom_that_is_not
     assert len(rows) == 1
     assert rows["ethnicity"].item() == ""
     assert rows["class_name"].item() == GOOD["class_name"]
-    assert rows["differs"].item() == "民族、班级"
+    assert rows["differs"].item() == " ethnicity  class_name "
     assert not rows["doubted"].item()
 
 
