@@ -29,14 +29,14 @@ def flush_to_disk(path: Path) -> None:
     """Flush a file, or the names in a folder, to the disk (`fsync`). Windows and some shares cannot flush folders."""
     if path.is_dir() and sys.platform == "win32":
         return
-    held = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
-        os.fsync(held)
+        os.fsync(descriptor)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
             raise
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -64,29 +64,29 @@ def atomic_path(path: Path, *, contended: bool = False) -> Generator[Path]:
 @contextmanager
 def atomic_folder(path: Path) -> Generator[Path]:
     """Yield a draft folder that is renamed to `path` at the end. An empty folder there is replaced."""
-    place = path.resolve()  # "." has no name
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _draft_of(place) as draft:
+    target = path.resolve()  # "." has no name
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _draft_of(target) as draft:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         try:
             yield draft
-            if place.is_dir():
-                place.rmdir()
-            draft.rename(place)
+            if target.is_dir():
+                target.rmdir()
+            draft.rename(target)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
 
 @contextmanager
 def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
-    """Yield the common draft, or an own one while another process writes in the folder and owns that."""
-    own = path.with_name(f"{_DRAFT}{secrets.token_hex(4)}-{path.name}")  # PIDs repeat across containers
+    """Yield the folder's usual draft, or a private one while another process has the folder's lock."""
+    private = path.with_name(f"{_DRAFT}{secrets.token_hex(4)}-{path.name}")  # PIDs repeat across containers
     if contended:
-        yield own
+        yield private
         return
-    with lock_folder(path.parent) as alone:
-        yield path.with_name(f"{_DRAFT}{path.name}") if alone else own
+    with lock_folder(path.parent) as free:
+        yield path.with_name(f"{_DRAFT}{path.name}") if free else private
 
 
 @contextmanager
@@ -97,18 +97,18 @@ def lock_folder(folder: Path) -> Generator[bool]:
         return
     import fcntl
 
-    held = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        alone = True
+        free = True
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            alone = False
+            free = False
         except OSError:
             pass
-        yield alone
+        yield free
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def remove_drafts(folder: Path, names: str = "*") -> None:

@@ -46,11 +46,11 @@ class Cohort(sections.Section):
     @classmethod
     def _distinct(cls, value: tuple[sections.School, ...]) -> tuple[sections.School, ...]:
         if not value:
-            raise sections.advice("至少要有一所学校，请加一段 [[schools]]")
-        for what, given in (("code", [s.code for s in value]), ("name", [s.name for s in value])):
-            twice = sorted(item for item, times in Counter(given).items() if times > 1)
-            if twice:
-                raise sections.advice(f"学校的 {what} 重复：{'、'.join(twice)}，请保留一所")
+            raise sections.invalid("至少要有一所学校，请加一段 [[schools]]")
+        for what, values in (("code", [s.code for s in value]), ("name", [s.name for s in value])):
+            duplicates = sorted(item for item, times in Counter(values).items() if times > 1)
+            if duplicates:
+                raise sections.invalid(f"学校的 {what} 重复：{'、'.join(duplicates)}，请保留一所")
         return value
 
     @model_validator(mode="after")
@@ -58,7 +58,7 @@ class Cohort(sections.Section):
         codes = {school.code for school in self.schools}
         unknown = [source.school for source in self.submissions.sources if source.school and source.school not in codes]
         if unknown:
-            raise sections.advice(
+            raise sections.invalid(
                 f"[submissions] from 的 school 没有这个学校代码：{'、'.join(unknown)}，请写 [[schools]] 里的 code"
             )
         return self
@@ -172,16 +172,16 @@ def _schools(data: dict[str, Any], folder: Path, mistakes: list[str]) -> object:
     return [{key: row.get(key) or "" for key in ("code", "name", "registry")} for row in rows]
 
 
-_TAKEN = re.compile(r"(index|dashboard|school-.*)$", re.IGNORECASE)
-"""Pages of ours that no notebook is named after."""
+_RESERVED_PAGES = re.compile(r"(index|dashboard|school-.*)$", re.IGNORECASE)
+"""Names of the program's own pages. A notebook must not have one of them."""
 
 
 def _missing_files(cohort: Cohort) -> list[str]:
     """Return a Chinese line per missing file or folder. Collect reports submissions and registries."""
-    named = {"[people] colleges": cohort.people.colleges, "[people] counselors": cohort.people.counselors}
+    paths = {"[people] colleges": cohort.people.colleges, "[people] counselors": cohort.people.counselors}
     lines = [
         f"{key}：没有文件 {value}，请放入届别文件夹或改正路径"
-        for key, value in named.items()
+        for key, value in paths.items()
         if not os.path.isfile(cohort.path(value))  # noqa: PTH113  # as above
     ]
     previous = cohort.cohort.previous
@@ -189,12 +189,12 @@ def _missing_files(cohort: Cohort) -> list[str]:
         lines.append(f"[cohort] previous：{previous} 不是一届的文件夹（里面没有 {FILE_NAME}），请改正或删去这一行")
     if cohort.rules.folder and not os.path.isdir(cohort.path(cohort.rules.folder)):  # noqa: PTH112
         lines.append(f"[rules] folder：没有文件夹 {cohort.rules.folder}，请新建或删去这一行")
-    own = cohort.notebooks_folder
-    if own and not os.path.isdir(own):  # noqa: PTH112
+    notebooks = cohort.notebooks_folder
+    if notebooks and not os.path.isdir(notebooks):  # noqa: PTH112
         lines.append(f"[reports] notebooks：没有文件夹 {cohort.reports.notebooks}，请新建或删去这一行")
-    elif own:
-        taken = [path.name for path in own.glob("*.ipynb") if _TAKEN.match(path.stem)]
-        lines += [f"[reports] notebooks：{name} 的名字已被本程序的网页占用，请改名" for name in sorted(taken)]
+    elif notebooks:
+        reserved = [path.name for path in notebooks.glob("*.ipynb") if _RESERVED_PAGES.match(path.stem)]
+        lines += [f"[reports] notebooks：{name} 的名字已被本程序的网页占用，请改名" for name in sorted(reserved)]
     return lines
 
 
@@ -207,22 +207,22 @@ def read_toml(file: Path) -> tuple[dict[str, Any], str]:
         raise
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        wrong = f"第 {line} 行有不是 UTF-8 编码的字：请用记事本或 WPS 打开，另存为 UTF-8 文本"
+        mistake = f"第 {line} 行有不是 UTF-8 编码的字：请用记事本或 WPS 打开，另存为 UTF-8 文本"
     except OSError as error:
-        wrong = f"读不出文件（{reason_of(error)}）：请核对路径和权限"
+        mistake = f"读不出文件（{reason_of(error)}）：请核对路径和权限"
     except (ValueError, RecursionError) as error:
-        wrong = _unparsable(error)
-    raise ConfigurationError([wrong], where=str(file))
+        mistake = _unparsable(error)
+    raise ConfigurationError([mistake], where=str(file))
 
 
 def _unparsable(error: ValueError | RecursionError) -> str:
     """Return a Chinese line for invalid TOML, with the position and the likely cause."""
     if not isinstance(error, tomllib.TOMLDecodeError):  # brackets in brackets, or a number of thousands of digits
         return "不是正确的 TOML：括号套得太深，或数字太长，请改正"
-    told = str(error)
-    place = re.search(r"\(at line ([0-9]+), column ([0-9]+)\)", told)
+    message = str(error)
+    place = re.search(r"\(at line ([0-9]+), column ([0-9]+)\)", message)
     where = f"第 {place[1]} 行第 {place[2]} 个字符附近" if place else "文件末尾"
-    if any(word in told for word in ("twice", "overwrite", "already")):
+    if any(word in message for word in ("twice", "overwrite", "already")):
         return f"不是正确的 TOML：{where}，同一个键或段写了两次，请保留一个"
     return f"不是正确的 TOML：{where}，请核对该行的引号（中文的键也要加引号）、等号和括号"
 
@@ -253,21 +253,21 @@ def message_of(detail: ErrorDetails) -> str:
 def _line_of(keys: list[str], text: str) -> int:
     """Return the 1-based line of the last key or of its section, or 0. `schools`, 1 is the second `[[schools]]`."""
     names = [key for key in keys if not key.isdigit()]
-    which = int(keys[1]) if len(keys) > 1 and keys[1].isdigit() else 0
+    wanted = int(keys[1]) if len(keys) > 1 and keys[1].isdigit() else 0
     key = re.compile(rf"\s*\"?{re.escape(names[-1] if names else '')}\"?\s*=")
-    section, of_kind, found = "", -1, 0
+    section, index, found = "", -1, 0
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*(\[+)([^\]]+)\]+", line)
         if header:
             section = header[2].strip()
-            several = header[1] == "[["
-            of_kind += several and bool(names) and section == names[0]
-            if not names or section not in (names[0], ".".join(names[:-1])) or (several and of_kind != which):
-                section = section if names and not several and section.startswith(f"{names[0]}.") else ""
+            is_array = header[1] == "[["
+            index += is_array and bool(names) and section == names[0]
+            if not names or section not in (names[0], ".".join(names[:-1])) or (is_array and index != wanted):
+                section = section if names and not is_array and section.startswith(f"{names[0]}.") else ""
                 continue
             found = found or number
             if len(names) == 1:
                 return number
-        elif len(names) > 1 and section and of_kind in (-1, which) and key.match(line):
+        elif len(names) > 1 and section and index in (-1, wanted) and key.match(line):
             return number
     return found

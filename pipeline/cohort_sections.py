@@ -17,7 +17,7 @@ DEFAULT_STUDENT_NUMBER = "[0-9A-Za-z]{4,15}"
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-def advice(message: str) -> PydanticCustomError:
+def invalid(message: str) -> PydanticCustomError:
     """Return a validation error with a Chinese message."""
     return PydanticCustomError("advice", "{advice}", {"advice": message})
 
@@ -30,9 +30,9 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _usable(cls, value: object, info: ValidationInfo) -> object:
-        told = _unusable(value, cls.model_fields[str(info.field_name)].annotation)
-        if told:
-            raise advice(told)
+        problem = _unusable(value, cls.model_fields[str(info.field_name)].annotation)
+        if problem:
+            raise invalid(problem)
         return value
 
 
@@ -51,19 +51,19 @@ def _unusable(value: object, kind: object) -> str | None:
     return None
 
 
-def _declared(given: dict[str, str]) -> dict[str, str]:
+def _declared(columns: dict[str, str]) -> dict[str, str]:
     """Return declared columns by field name. A value is a heading, "=本科" (a constant), "@sheet" or "@title"."""
     declared: dict[str, str] = {}
-    for key, value in given.items():
+    for key, value in columns.items():
         name = fields.field_named(key)
         if not name:
-            raise advice(f"没有字段 {key}，请写字段名或它的中文名（见 fields.csv），如 college 或 院系")
+            raise invalid(f"没有字段 {key}，请写字段名或它的中文名（见 fields.csv），如 college 或 院系")
         if name in declared:
-            raise advice(f"{fields.label(name)}（{name}）写了两次，请保留一个")
+            raise invalid(f"{fields.label(name)}（{name}）写了两次，请保留一个")
         if value.startswith("@") and value not in ("@sheet", "@title"):
-            raise advice(f"{key} 的值 {value} 不对：@ 后只能是 sheet（工作表名）或 title（表头上面的一行）")
+            raise invalid(f"{key} 的值 {value} 不对：@ 后只能是 sheet（工作表名）或 title（表头上面的一行）")
         if not value.removeprefix("="):
-            raise advice(f"{key} 的值不能为空，请写列名，或 =固定的内容")
+            raise invalid(f"{key} 的值不能为空，请写列名，或 =固定的内容")
         declared[name] = value
     return declared
 
@@ -78,9 +78,9 @@ class School(Section):
     name: Text
     registry: Text
     aliases: list[Text] = Field(default_factory=list)
-    """What else it is called."""
+    """Other names of the school."""
     registrar: Annotated[str, Field(pattern=r"^([^@\s]+@[^@<>\s]+)?$", max_length=320)] = ""
-    """Who gets the list of errors in this school's registry."""
+    """The e-mail address that receives the list of errors in this school's registry."""
     columns: Declared = Field(default_factory=dict)
 
 
@@ -94,7 +94,7 @@ class Window(Section):
     @model_validator(mode="after")
     def _in_order(self) -> Window:
         if not self.opens <= self.closes <= self.college_due:
-            raise advice("日期先后不对：应为 opens ≤ closes ≤ college_due，请核对三个日期")
+            raise invalid("日期先后不对：应为 opens ≤ closes ≤ college_due，请核对三个日期")
         return self
 
 
@@ -119,7 +119,7 @@ class Submissions(Section):
     @classmethod
     def _as_list(cls, value: object) -> object:
         listed = cast("list[object]", value if isinstance(value, list) else [value])
-        return [{"path": each} if isinstance(each, str) else each for each in listed]
+        return [{"path": source} if isinstance(source, str) else source for source in listed]
 
     @property
     def paths(self) -> list[str]:
@@ -180,7 +180,7 @@ class Standing(Section):
     @model_validator(mode="after")
     def _some_weight(self) -> Standing:
         if self.first_pass + self.on_time + self.rework <= 0:
-            raise advice("三个权重不能全为 0，请至少给一个大于 0 的数")
+            raise invalid("三个权重不能全为 0，请至少给一个大于 0 的数")
         return self
 
 
@@ -212,7 +212,7 @@ class Mail(Section):
     @model_validator(mode="after")
     def _plain_only_on_loopback(self) -> Mail:
         if self.security == "none" and self.server not in ("localhost", "127.0.0.1", "::1"):
-            raise advice('不加密（security = "none"）只允许用于本机，请改为 "starttls" 或 "tls"')
+            raise invalid('不加密（security = "none"）只允许用于本机，请改为 "starttls" 或 "tls"')
         return self
 
 
@@ -253,13 +253,13 @@ class CohortSection(Section):
         try:
             re.compile(value)
         except (re.error, OverflowError, RecursionError) as error:
-            at = getattr(error, "pos", None)
-            where = f"（第 {at + 1} 个字符附近）" if isinstance(at, int) else ""
-            raise advice(f"样式写得不对{where}，请核对括号和次数") from None
+            position = getattr(error, "pos", None)
+            where = f"（第 {position + 1} 个字符附近）" if isinstance(position, int) else ""
+            raise invalid(f"样式写得不对{where}，请核对括号和次数") from None
         return value
 
     @model_validator(mode="after")
     def _month_of_year(self) -> CohortSection:
         if not self.undergraduate_month.startswith(f"{self.year}-"):
-            raise advice(f"undergraduate_month 应在 {self.year} 年内，例如 {self.year}-06")
+            raise invalid(f"undergraduate_month 应在 {self.year} 年内，例如 {self.year}-06")
         return self

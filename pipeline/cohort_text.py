@@ -96,55 +96,53 @@ def _years_later(day: date, years: int) -> date:
 
 def cohort_text(starter: NewCohort) -> str:
     """Return `cohort.toml` from the template `reports/new_cohort.txt`, which explains each setting."""
-    own = starter.student_number
+    pattern = starter.student_number
     return (
         (resources.templates() / "new_cohort.txt")
         .read_text(encoding="utf-8")
         .format(
             starter=starter,
             previous=f"previous = {quoted(starter.previous)}" if starter.previous else '# previous = "../2016"',
-            pattern=f"student_number = {quoted(own)}" if own else '# student_number = "[0-9A-Z]{4,15}"',
-            schools="\n".join(map(_school, starter.schools)),
+            pattern=f"student_number = {quoted(pattern)}" if pattern else '# student_number = "[0-9A-Z]{4,15}"',
+            schools="\n".join(map(_school_lines, starter.schools)),
         )
     )
 
 
-def _school(school: School) -> str:
-    given = {"code": school.code, "name": school.name, "registry": school.registry}
+def _school_lines(school: School) -> str:
+    values = {"code": school.code, "name": school.name, "registry": school.registry}
     columns = ["[schools.columns]", *toml_lines(school.columns)] if school.columns else []
-    return "\n".join(["[[schools]]", *toml_lines(given), *columns, ""])
+    return "\n".join(["[[schools]]", *toml_lines(values), *columns, ""])
 
 
 def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> str:
-    """Write declared columns into the file, and return what was written. By school code, "" for submissions.
+    """Write declared columns (by school code, "" for submissions) into the file. Return a Chinese line about it.
 
     Raises:
         UsageError: the file cannot be edited without changing other settings.
     """
     text = path.read_text(encoding="utf-8-sig")
     wanted = tomllib.loads(text)
-    for whose, columns in answers.items():
-        place = _place(wanted, whose) if whose else None
-        table: dict[str, Any] = wanted["schools"][place] if place is not None else wanted["submissions"]
+    for code, columns in answers.items():
+        index = _school_index(wanted, code) if code else None
+        table: dict[str, Any] = wanted["schools"][index] if index is not None else wanted["submissions"]
         table.setdefault("columns", {}).update(columns)
-        text = _with_columns(text, place, columns)
+        text = _with_columns(text, index, columns)
     try:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         written = None
-    each = [
-        f"{fields.label(name)} = {quoted(heading)}" for given in answers.values() for name, heading in given.items()
-    ]
-    told = "；".join(each)
+    pairs = [pair for columns in answers.values() for pair in columns.items()]
+    added = "；".join(f"{fields.label(name)} = {quoted(heading)}" for name, heading in pairs)
     if written != wanted:
-        raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{told}")
-    if told:
+        raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{added}")
+    if added:
         with atomic_path(path) as draft:
             draft.write_text(text, encoding="utf-8")
-    return f"已写入 {path.name}：{told}。请再运行" if told else f"没有可写入的：{path.name} 没有改动"
+    return f"已写入 {path.name}：{added}。请再运行" if added else f"没有可写入的：{path.name} 没有改动"
 
 
-def _place(data: Mapping[str, Any], code: str) -> int:
+def _school_index(data: Mapping[str, Any], code: str) -> int:
     codes = [str(school.get("code")) for school in data.get("schools", [])]
     if code not in codes:
         raise UsageError(
@@ -154,29 +152,29 @@ def _place(data: Mapping[str, Any], code: str) -> int:
     return codes.index(code)
 
 
-def _with_columns(text: str, place: int | None, columns: Mapping[str, str]) -> str:
+def _with_columns(text: str, index: int | None, columns: Mapping[str, str]) -> str:
     """Return the text with `columns` added to the school at index `place`, or to submissions (None)."""
     lines = text.splitlines()
     heads = [(number, found[1], found[2]) for number, line in enumerate(lines) if (found := _HEADER.match(line))]
-    section = "submissions" if place is None else "schools"
-    starts = [number for number, kind, name in heads if name == section and (kind == "[[") == (place is not None)]
-    if not starts or (place or 0) >= len(starts):
+    section = "submissions" if index is None else "schools"
+    starts = [number for number, kind, name in heads if name == section and (kind == "[[") == (index is not None)]
+    if not starts or (index or 0) >= len(starts):
         return text
-    start = starts[place or 0]
+    start = starts[index or 0]
     ends = [number for number, _, name in heads if number > start and not name.startswith(f"{section}.")]
     end = ends[0] if ends else len(lines)
-    own = [number for number, _, name in heads if start < number < end and name == f"{section}.columns"]
-    if own:
-        return _filled(lines, own[0], columns)
+    existing = [number for number, _, name in heads if start < number < end and name == f"{section}.columns"]
+    if existing:
+        return _replace_keys(lines, existing[0], columns)
     inner = [number for number, _, _ in heads if start < number < end]
     last = max(n for n in range(start, inner[0] if inner else end) if lines[n].strip()[:1] not in ("", "#"))
     lines[last + 1 : last + 1] = ["", f"[{section}.columns]", *toml_lines(columns)]
     return "\n".join(lines) + "\n"
 
 
-def _filled(lines: list[str], head: int, columns: Mapping[str, str]) -> str:
+def _replace_keys(lines: list[str], head: int, columns: Mapping[str, str]) -> str:
     """Return the lines with `columns` below the table's header at line `head`. They replace equal keys."""
     end = next((n for n in range(head + 1, len(lines)) if _HEADER.match(lines[n])), len(lines))
-    again = re.compile(rf"\s*(?:{'|'.join(map(re.escape, columns))})\s*=")
-    kept = [line for line in lines[head + 1 : end] if not again.match(line)]
+    replaced = re.compile(rf"\s*(?:{'|'.join(map(re.escape, columns))})\s*=")
+    kept = [line for line in lines[head + 1 : end] if not replaced.match(line)]
     return "\n".join([*lines[: head + 1], *toml_lines(columns), *kept, *lines[end:]]) + "\n"

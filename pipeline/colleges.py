@@ -45,16 +45,16 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
     wanted = comparable(rest if school else text)
     codes = {school.name: school.code for school in cohort.schools}
     rows = [
-        (College(codes.get(of, ""), of, name), {comparable(each) for each in (name, *names_in_cell(aliases)) if each})
+        (College(codes.get(of, ""), of, name), {comparable(text) for text in (name, *names_in_cell(aliases)) if text})
         for of, name, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False, name=None)
     ]
-    matching = [one for one, names in rows if wanted in names and (school is None or one.school == school.name)]
+    matching = [row for row, names in rows if wanted in names and (school is None or row.school == school.name)]
     found = list(dict.fromkeys(matching))  # one college has a row per secretary
     if len(found) == 1:
         return found[0]
     if found:
         raise UsageError(f"有 {len(found)} 个院系叫 {text}", remedy=f"请写明学校：{'、'.join(map(str, found))}")
-    raise UsageError(f"没有院系 {text}", remedy=_choice(list(dict.fromkeys(str(one) for one, _ in rows))))
+    raise UsageError(f"没有院系 {text}", remedy=_list_choices(list(dict.fromkeys(str(college) for college, _ in rows))))
 
 
 def find_school(text: str, cohort: Cohort) -> School:
@@ -63,17 +63,17 @@ def find_school(text: str, cohort: Cohort) -> School:
     for school in cohort.schools:
         if text.strip() == school.code or wanted == comparable(school.name):
             return school
-    near = [school for school in cohort.schools if wanted and wanted in comparable(school.name)] or cohort.schools
-    raise UsageError(f"没有学校 {text}", remedy=_choice([f"{school.code} {school.name}" for school in near]))
+    similar = [school for school in cohort.schools if wanted and wanted in comparable(school.name)] or cohort.schools
+    raise UsageError(f"没有学校 {text}", remedy=_list_choices([f"{school.code} {school.name}" for school in similar]))
 
 
-def _choice(known: Sequence[str]) -> str:
+def _list_choices(known: Sequence[str]) -> str:
     if not known:
         return "院系表里还没有院系，请先填写"
     return f"可选：{'、'.join(known[:_LISTED])}{' 等' if len(known) > _LISTED else ''}"
 
 
-_OF_COLLEGES = {
+_COLLEGE_TABLES = {
     "findings", "roster", "headcount", "colleges", "course", "outside", "registry", "registry_findings",
 }  # fmt: skip
 
@@ -82,18 +82,18 @@ def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[s
     """Return the tables with the rows of the chosen colleges only. No choice means all."""
     if not chosen:
         return tables
-    wanted = [f"{college.school}\x1f{college.name}" for college in chosen]
-    kept = dict(tables)
-    for name in _OF_COLLEGES & tables.keys():
-        kept[name] = tables[name][_named(tables[name], wanted)].reset_index(drop=True)
+    keys = [f"{college.school}\x1f{college.name}" for college in chosen]
+    filtered = dict(tables)
+    for name in _COLLEGE_TABLES & tables.keys():
+        filtered[name] = tables[name][_is_in(tables[name], keys)].reset_index(drop=True)
     if "submissions" not in tables:
-        return kept
-    claimed = tables["submissions"]["submission_id"][_named(tables["submissions"], wanted)]
-    ids = {*kept["roster"]["submission_id"], *kept["findings"]["submission_id"], *claimed} - {""}
+        return filtered
+    claimed = tables["submissions"]["submission_id"][_is_in(tables["submissions"], keys)]
+    ids = {*filtered["roster"]["submission_id"], *filtered["findings"]["submission_id"], *claimed} - {""}
     for name in ("submissions", "certifications", "changes"):
-        kept[name] = tables[name][among(tables[name]["submission_id"], ids)].reset_index(drop=True)
-    return kept
+        filtered[name] = tables[name][among(tables[name]["submission_id"], ids)].reset_index(drop=True)
+    return filtered
 
 
-def _named(frame: Frame, wanted: list[str]) -> pd.Series:
-    return (frame["school"] + "\x1f" + frame["college"]).isin(wanted)
+def _is_in(frame: Frame, keys: list[str]) -> pd.Series:
+    return (frame["school"] + "\x1f" + frame["college"]).isin(keys)

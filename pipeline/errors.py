@@ -15,9 +15,9 @@ from pipeline.resources import report_table
 _LONGEST = 4_000  # characters of one line of a message
 
 ERROR_HINTS: dict[type[Exception], str] = {
-    getattr(builtins, name): told for name, told in report_table("words")["slips"].items()
+    getattr(builtins, name): hint for name, hint in report_table("words")["error_hints"].items()
 }
-"""What to do about the slips that people make in cells, the special classes before those that they belong to."""
+"""The remedy by the class of an error in a notebook's cell. Subclasses come before their base classes."""
 
 
 def reason_of(error: Exception) -> str:
@@ -28,9 +28,9 @@ def reason_of(error: Exception) -> str:
 
 def hint_for_error(error: type[BaseException] | str) -> str:
     """Return the remedy for an error in a cell, given its class or class name; blank if unknown."""
-    for kind, told in ERROR_HINTS.items():
+    for kind, hint in ERROR_HINTS.items():
         if kind.__name__ == error if isinstance(error, str) else issubclass(error, kind):
-            return told
+            return hint
     return ""
 
 
@@ -44,7 +44,7 @@ def error_box_lines(head: str, body: list[str]) -> list[str]:
     return [f"┌─ {head}", *(f"│ {line}" for line in [*body, "改好后，按菜单 运行 → 运行所有单元格。"]), "└─"]
 
 
-def _told(text: str) -> str:
+def _cut_line(text: str) -> str:
     """Return one line of a message, cut to `_LONGEST`: quoted input may be of any length."""
     return f"{one_line(text[:_LONGEST])}……" if len(text) > _LONGEST else one_line(text)
 
@@ -63,10 +63,10 @@ class MingceError(Exception):
 
     def __str__(self) -> str:
         """Return where, what, remedy in one line; each of `lines` is a line of its own before the remedy."""
-        head = _told(f"{self.where}：{self.what}" if self.where else self.what)
-        listed = "".join(f"\n  {_told(line)}" for line in self.lines)
-        told = f"{head}：{listed}" if listed else head
-        return f"{told}。{_told(self.remedy)}" if self.remedy else told
+        head = _cut_line(f"{self.where}：{self.what}" if self.where else self.what)
+        listed = "".join(f"\n  {_cut_line(line)}" for line in self.lines)
+        message = f"{head}：{listed}" if listed else head
+        return f"{message}。{_cut_line(self.remedy)}" if self.remedy else message
 
     def _render_traceback_(self) -> list[str]:
         """Return the box that a notebook shows, because a user's mistake needs no traceback."""

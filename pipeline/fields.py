@@ -57,9 +57,9 @@ def _read(name: str) -> dict[str, Field]:
 
 @cache
 def _by_label() -> dict[str, str]:
-    every = [*registry_fields().values(), *fields().values()]
-    own = {field.label: field.name for field in every}
-    return {alias: field.name for field in every for alias in field.aliases} | own
+    known = [*registry_fields().values(), *fields().values()]
+    labels = {field.label: field.name for field in known}
+    return {alias: field.name for field in known for alias in field.aliases} | labels
 
 
 def field_named(key: str) -> str:
@@ -99,5 +99,5 @@ def label(name: str) -> str:
 
 def rule_subject(rule: str) -> str:
     """Return a rule's subject in Chinese: its field (`photo.size` 证件照), or another subject."""
-    about = rule.partition(".")[0]
-    return resources.report_table("words")["subjects"].get(about) or label(about)
+    subject = rule.partition(".")[0]
+    return resources.report_table("words")["subjects"].get(subject) or label(subject)

@@ -18,12 +18,12 @@ FORMATS = ("rfc3987_syntax", "rfc3986_validator", "isoduration", "uri_template",
 """Optional parts of jsonschema (where JupyterLab is installed): formats that no notebook and no suite names; the
 grammar of URIs alone is compiled at its import for 1.3 s CPU."""
 
-LATER = ("scipy.stats", "altair", "jsonschema")
-"""What Great Expectations imports for two of its expectations alone: 1.5 s CPU."""
+DEFERRED = ("scipy.stats", "altair", "jsonschema")
+"""Modules that Great Expectations needs for two of its expectations only: their import takes 1.5 s CPU."""
 
 
-class _Later(ModuleType):
-    """Stands for a module, which is imported when an attribute is asked for."""
+class _LazyModule(ModuleType):
+    """A stand-in for a module, which is imported at the first use of an attribute."""
 
     def __getattr__(self, name: str) -> object:
         if sys.modules.get(self.__name__) is self:
@@ -37,48 +37,48 @@ def lazily(*names: str) -> Generator[None]:
 
     It imports the module when an attribute is used. Modules that are already imported are plain.
     """
-    finder = _StandIns(names)
+    finder = _LazyFinder(names)
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
-        for name, module in finder.made.items():
-            package, _, own = name.rpartition(".")
-            for known, key in ((sys.modules, name), (vars(sys.modules[package]) if package else {}, own)):
-                if known.get(key) is module:
-                    del known[key]
+        for name, module in finder.created.items():
+            package, _, child = name.rpartition(".")
+            for namespace, key in ((sys.modules, name), (vars(sys.modules[package]) if package else {}, child)):
+                if namespace.get(key) is module:
+                    del namespace[key]
 
 
-class _StandIns(Loader):
-    """Finds stand-ins for `lazily`."""
+class _LazyFinder(Loader):
+    """The import finder of `lazily`."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self.made: dict[str, ModuleType] = {}
+        self.created: dict[str, ModuleType] = {}
         self._names = names
         self._thread = get_ident()  # what others import in the meantime is plain
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        own = get_ident() == self._thread and name not in self.made and (not self._names or name in self._names)
-        found = PathFinder.find_spec(name, path) if own else None
+        wanted = get_ident() == self._thread and name not in self.created and (not self._names or name in self._names)
+        found = PathFinder.find_spec(name, path) if wanted else None
         return ModuleSpec(name, self) if found and (self._names or not found.submodule_search_locations) else None
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__class__ = _Later
-        self.made[module.__name__] = module
+        module.__class__ = _LazyModule
+        self.created[module.__name__] = module
 
 
 def after_import(name: str, act: Callable[[], None]) -> None:
     """Call `act` now if a module is imported, else right after its import. A later call replaces an earlier one."""
-    sys.meta_path[:] = [each for each in sys.meta_path if not (isinstance(each, _Awaited) and each.name == name)]
+    sys.meta_path[:] = [hook for hook in sys.meta_path if not (isinstance(hook, _ImportHook) and hook.name == name)]
     if name in sys.modules:
         act()
     else:
-        sys.meta_path.insert(0, _Awaited(name, act))
+        sys.meta_path.insert(0, _ImportHook(name, act))
 
 
 @dataclass
-class _Awaited:
+class _ImportHook:
     name: str
     act: Callable[[], None]
 

@@ -54,11 +54,11 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
         ) from None
     try:
         note = {"pid": os.getpid(), "since": f"{now:%Y-%m-%d %H:%M}"}
-        _note(path).write_text(json.dumps(note), encoding="utf-8")
-        with _results_held(cohort) if work == "run" else nullcontext():
+        _note_path(path).write_text(json.dumps(note), encoding="utf-8")
+        with _results_lock(cohort) if work == "run" else nullcontext():
             yield
     finally:
-        _note(path).unlink(missing_ok=True)
+        _note_path(path).unlink(missing_ok=True)
         lock.release()
 
 
@@ -76,11 +76,11 @@ def _acquire(lock: BaseFileLock, cohort: Cohort) -> None:
 
 
 @contextmanager
-def _results_held(cohort: Cohort) -> Generator[None]:
+def _results_lock(cohort: Cohort) -> Generator[None]:
     runs = cohort.reports_folder / "runs"
     runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with lock_folder(runs) as alone:
-        if not alone:
+    with lock_folder(runs) as free:
+        if not free:
             raise BusyError(
                 "另一个届别的运行正在写这个结果文件夹",
                 where=str(cohort.reports_folder),
@@ -106,11 +106,11 @@ def is_held(cohort: Cohort, work: Work = "run") -> bool:
 def holder(cohort: Cohort, work: Work = "run") -> dict[str, str]:
     """Return `pid` and `since` of the current or crashed holder; empty when there is none."""
     try:
-        noted = json.loads(_note(lock_path(cohort, work)).read_text(encoding="utf-8"))
+        noted = json.loads(_note_path(lock_path(cohort, work)).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in noted.items()}
 
 
-def _note(path: Path) -> Path:
+def _note_path(path: Path) -> Path:
     return path.with_suffix(".json")  # on Windows a locked file cannot be read

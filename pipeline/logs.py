@@ -31,8 +31,8 @@ _ADDRESS = re.compile(r"[0-9A-Za-z._%+-]++(@[0-9A-Za-z.-]+)?")
 
 def mask(text: str) -> str:
     """Return `text` with ID numbers (15 and 18 characters), mobile numbers and e-mail addresses masked."""
-    for pattern, kept in _PRIVATE:
-        text = pattern.sub(kept, text)
+    for pattern, replacement in _PRIVATE:
+        text = pattern.sub(replacement, text)
     return _ADDRESS.sub(lambda found: f"***{found[1]}" if found[1] else found[0], text)
 
 
@@ -88,15 +88,15 @@ def log_to(path: Path) -> Generator[logging.Logger]:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(JsonLines())
     logger = logging.getLogger(ROOT)
-    before = logger.level, logger.propagate
+    previous = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False  # standard error is for users
     try:
         yield logger
     finally:
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
+        logger.setLevel(previous[0])
+        logger.propagate = previous[1]
         logger.removeHandler(handler)
         handler.close()
 

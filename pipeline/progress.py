@@ -29,16 +29,16 @@ class Reporter:
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
         _log.info("stage ended", extra={"stage": name, "seconds": self.seconds[name]})
-        self.say(f"{report_table('words')['stages'][name]}完成（{self.seconds[name]:.1f} 秒）")
+        self.print(f"{report_table('words')['stages'][name]}完成（{self.seconds[name]:.1f} 秒）")
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Print one line for users."""
         if not self.quiet:
             print(line, file=sys.stderr, flush=True)
 
     @contextmanager
-    def counting(self, label: str, total: int) -> Generator[Callable[[str], None]]:
-        """Show how many of `total` are done, and the time left. Yields what is called with each one's name."""
+    def progress_bar(self, label: str, total: int) -> Generator[Callable[[str], None]]:
+        """Show how many of `total` are done, and the time left. Yields a function to call with each finished name."""
         screen = sys.__stderr__ or sys.stderr  # no foreign text goes through the bar
         if screen.isatty():
             from rich.console import Console
@@ -55,6 +55,6 @@ class Reporter:
         def done(name: str) -> None:
             number = next(numbers)
             left = (time.perf_counter() - started) / number * (total - number)
-            self.say(f"{label} {number}/{total} {name}（约剩 {left:.0f} 秒）")
+            self.print(f"{label} {number}/{total} {name}（约剩 {left:.0f} 秒）")
 
         yield done

@@ -41,14 +41,14 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
             decisions = None, list[str]()
             if cohort.review.decisions and not options.rules:
                 decisions = worksheet.take_scope_decisions(cohort)
-            known = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
-            same = reuse_run(folder, known.whole) if options.whole and not options.render.force else None
-            if same:
-                options.reporter.say(f"与上一次运行（{same['run_id']}）的输入完全相同，结果直接沿用")
-                same |= {"taken_over_from": same["run_id"], "ledger": head_of(entries_of(cohort))}
-                same |= {"run_id": folder.run_id, "started_at": options.now.isoformat(timespec="seconds")}
-                return _finish(options, folder, same)
-            return _finish(options, folder, stages.run_stages(cohort, options, rules, folder, known, decisions))
+            digests = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
+            reused = reuse_run(folder, digests.run) if options.full and not options.render.force else None
+            if reused:
+                options.reporter.print(f"与上一次运行（{reused['run_id']}）的输入完全相同，结果直接沿用")
+                reused |= {"taken_over_from": reused["run_id"], "ledger": head_of(entries_of(cohort))}
+                reused |= {"run_id": folder.run_id, "started_at": options.now.isoformat(timespec="seconds")}
+                return _finish(options, folder, reused)
+            return _finish(options, folder, stages.run_stages(cohort, options, rules, folder, digests, decisions))
         finally:
             folder.discard()
 
@@ -72,12 +72,12 @@ def _finish(options: RunOptions, folder: RunFolder, summary: dict[str, Any]) -> 
     summary["timings"] = options.reporter.seconds
     summary["finished_at"] = datetime.now(options.now.tzinfo).isoformat(timespec="seconds")
     folder.write_summary(summary)
-    whole = all(summary[of] == "all" for of in ("colleges", "rules", "pages"))
-    final = folder.finish(latest=whole and options.command == "run")
+    full = all(summary[scope] == "all" for scope in ("colleges", "rules", "pages"))
+    final = folder.finish(latest=full and options.command == "run")
     for line in summary.get("decisions_read", []):
-        options.reporter.say(line)
+        options.reporter.print(line)
     for line in summaries.failures(summary):
-        options.reporter.say(f"未完成：{line}")
-    for line in summaries.doubts(summary):
-        options.reporter.say(f"请核对：{line}")
+        options.reporter.print(f"未完成：{line}")
+    for line in summaries.questions(summary):
+        options.reporter.print(f"请核对：{line}")
     return RunOutcome(final, summary)

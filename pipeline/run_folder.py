@@ -1,4 +1,4 @@
-"""One run: what is asked of it, and its folder, which appears complete or not at all and never changes afterwards."""
+"""The options of a run, and its folder, which appears complete or not at all and never changes afterwards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FILES = "files.json"
 _ATTEMPT = "attempt.txt"
 """In the reports folder: the id of a run that has begun and not finished."""
 JOURNAL = "made.jsonl"
-"""In a run: what of it the next one may take over (`pipeline.cache`)."""
+"""In a run folder: the products that the next run may reuse (`pipeline.cache`)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RunOptions:
     reporter: Reporter = field(default_factory=Reporter)
 
     @property
-    def whole(self) -> bool:
+    def full(self) -> bool:
         """Whether the run covers every rule, college and page."""
         some = self.colleges or self.rules or self.render.schools
         return self.command == "run" and self.render.notebooks and not some
@@ -76,8 +76,8 @@ class RunFolder:
 
     root: Path
     run_id: str
-    left: RunFolder | None = None
-    """The last run that was killed while it made pages, for the next to go on from."""
+    killed: RunFolder | None = None
+    """The last run that was killed while it rendered pages. The new run reuses its products."""
 
     @property
     def path(self) -> Path:
@@ -126,8 +126,8 @@ class RunFolder:
     def discard(self) -> None:
         """Delete an unfinished run."""
         shutil.rmtree(self.path, ignore_errors=True)
-        if self.left:
-            self.left.discard()
+        if self.killed:
+            self.killed.discard()
 
 
 def start_run(cohort: Cohort, now: datetime) -> RunFolder:
@@ -135,10 +135,10 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
     root = cohort.reports_folder
     for folder in (root, root / "runs", root / "inputs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    left = _clear_killed(root)
+    killed = _clear_killed(root)
     remove_drafts(root)
     remove_drafts(root / "inputs")
-    run = RunFolder(root, f"{_after(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", left)
+    run = RunFolder(root, f"{_start_time(root / 'runs', now):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", killed)
     run.path.mkdir(mode=0o700)
     write_atomically(root / _ATTEMPT, run.run_id + "\n")
     return run
@@ -147,18 +147,18 @@ def start_run(cohort: Cohort, now: datetime) -> RunFolder:
 def _clear_killed(root: Path) -> RunFolder | None:
     """Delete the folders of killed runs, except the last one with a journal. Return that one."""
     killed = sorted((root / "runs").glob(f".*{_PARTIAL}"), key=lambda path: path.stat().st_mtime)
-    kept = next((path for path in reversed(killed) if (path / JOURNAL).is_file()), None)
+    last = next((path for path in reversed(killed) if (path / JOURNAL).is_file()), None)
     for path in killed:
-        if path != kept:
+        if path != last:
             shutil.rmtree(path, ignore_errors=True)
-    return RunFolder(root, kept.name.removeprefix(".").removesuffix(_PARTIAL)) if kept else None
+    return RunFolder(root, last.name.removeprefix(".").removesuffix(_PARTIAL)) if last else None
 
 
-def _after(runs: Path, now: datetime) -> datetime:
+def _start_time(runs: Path, now: datetime) -> datetime:
     """Return `now`, or one second after the last run if that is later: ids stay ordered if the clock is set back."""
-    made = [path.name[:15] for path in runs.iterdir() if re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]+", path.name)]
+    times = [path.name[:15] for path in runs.iterdir() if re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]+", path.name)]
     try:
-        last = datetime.strptime(max(made, default=""), "%Y%m%d-%H%M%S").replace(tzinfo=now.tzinfo)
+        last = datetime.strptime(max(times, default=""), "%Y%m%d-%H%M%S").replace(tzinfo=now.tzinfo)
     except ValueError:
         return now
     return max(now, last + timedelta(seconds=1))
@@ -185,13 +185,13 @@ def _seal(run: Path) -> dict[str, str]:
 
 def finished_files(run: Path) -> dict[str, str]:
     """Return SHA-256 by path of a finished run's files; empty for runs of versions that stored sizes only."""
-    known = _object_in(run / _FILES) or {}
-    return known if all(isinstance(digest, str) for digest in known.values()) else {}
+    digests = _read_object(run / _FILES) or {}
+    return digests if all(isinstance(digest, str) for digest in digests.values()) else {}
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:
     """Return a run's summary, or None if the folder has no readable one."""
-    return _object_in(run / "summary.json")
+    return _read_object(run / "summary.json")
 
 
 def latest_folder(root: Path) -> Path | None:
@@ -217,12 +217,12 @@ def runs_with_roster(root: Path) -> list[tuple[Path, dict[str, Any]]]:
         return []
     found, runs = [latest], (root / "runs").glob("[!.]*")
     earlier = counting_runs(path for path in runs if path.name < latest[0].name)
-    while (found[-1][1].get("unread") or {}).get("registries") and (before := next(earlier, None)):
-        found.append(before)
+    while (found[-1][1].get("unread") or {}).get("registries") and (previous := next(earlier, None)):
+        found.append(previous)
     return found
 
 
-def _object_in(path: Path) -> dict[str, Any] | None:
+def _read_object(path: Path) -> dict[str, Any] | None:
     try:
         found: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -254,18 +254,18 @@ def newest_counting(root: Path) -> tuple[Path, dict[str, Any]] | None:
 
 def counts(summary: Mapping[str, Any]) -> bool:
     """Return whether a run or check covers all colleges and rules, and is no partial run of an old version."""
-    told = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"
-    untold = bool(summary.get("partial")) and "unread" not in summary
-    return told and not untold and summary.get("command", "run") in ("run", "check")
+    covers_all = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"
+    outdated = bool(summary.get("partial")) and "unread" not in summary
+    return covers_all and not outdated and summary.get("command", "run") in ("run", "check")
 
 
 def unread_of(summary: Mapping[str, Any], code: str, college: str) -> str:
     """Return in Chinese a college's unread inputs, which bar signing, mail and hand-in."""
     unread = summary.get("unread") or {}
     registries, sources = unread.get("registries", []), unread.get("sources", [])
-    lacking = ["学籍库" for one in registries if one["code"] == code]
-    lacking += [one["name"] for one in sources if f"{code}/{college}" in one["colleges"]]
-    return f"未能读取{'、'.join(lacking)}" if lacking else ""
+    names = ["学籍库" for registry in registries if registry["code"] == code]
+    names += [source["name"] for source in sources if f"{code}/{college}" in source["colleges"]]
+    return f"未能读取{'、'.join(names)}" if names else ""
 
 
 def newer_runs(root: Path, run_id: str) -> list[str]:
@@ -282,10 +282,10 @@ def newer_attempt(root: Path, run_id: str) -> str:
     if attempt <= run_id:
         return ""
     summary = read_summary(root / "runs" / attempt)
-    became = "没有完成，或还在进行" if summary is None else "只核验了一部分或没有生成全部页面"
-    return f"注意：这里用的是 {_moment(run_id)} 的运行结果；{_moment(attempt)} 的那次{became}"
+    outcome = "没有完成，或还在进行" if summary is None else "只核验了一部分或没有生成全部页面"
+    return f"注意：这里用的是 {_time_of(run_id)} 的运行结果；{_time_of(attempt)} 的那次{outcome}"
 
 
-def _moment(run_id: str) -> str:
+def _time_of(run_id: str) -> str:
     day, _, rest = run_id.partition("-")
     return f"{day[:4]}-{day[4:6]}-{day[6:8]} {rest[:2]}:{rest[2:4]}" if len(day) == 8 else run_id

@@ -49,21 +49,20 @@ def run_stages(
     options: RunOptions,
     rules: list[Rule],
     folder: RunFolder,
-    known: Fingerprint,
+    digests: Fingerprint,
     decisions: DecisionRows,
 ) -> dict[str, Any]:
     """Run the stages and return the summary. Stages within parts of schools are tasks.
 
-    `known` are the digests of the inputs. `decisions` is the cohort's table of decisions (or None) and
-    Chinese lines about it.
+    `digests` are of the inputs. `decisions` is the cohort's table of decisions (or None) and Chinese lines about it.
 
     Raises:
         InputError: no submission, or no registry, can be read.
     """
-    kept = open_cache(folder, anew=options.render.force)
+    cache = open_cache(folder, force=options.render.force)
     signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
-    with Renderer(options.render, options.reporter, kept, cohort.scale.scheduler, signed, notebooks) as renderer:
-        return _run(cohort, options, rules, folder, renderer, known, decisions)
+    with Renderer(options.render, options.reporter, cache, cohort.scale.scheduler, signed, notebooks) as renderer:
+        return _run(cohort, options, rules, folder, renderer, digests, decisions)
 
 
 def _run(
@@ -72,7 +71,7 @@ def _run(
     rules: list[Rule],
     folder: RunFolder,
     renderer: Renderer,
-    known: Fingerprint,
+    digests: Fingerprint,
     decisions: DecisionRows,
 ) -> dict[str, Any]:
     stage = options.reporter.stage
@@ -82,29 +81,29 @@ def _run(
     latest = latest_moment(options.now, options.as_of)
     settings = RunSettings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
     with open_run_data(settings, folder, renderer.kept) as run:
-        told = run.reuse_judged(known.judged)
-        if told is None:
-            told = _judged(settings, options, rules, run)
-            if not told["partial"]:
-                run.store_judged(known.judged, told)
+        checked = run.reuse_judged(digests.check)
+        if checked is None:
+            checked = _collect_match_check(settings, options, rules, run)
+            if not checked["partial"]:
+                run.store_judged(digests.check, checked)
         with stage("review"):
             lines, changed = run.import_decisions(decisions[0])
         with stage("tabulate"):
-            settled = run.each_part(review_and_tabulate)
-            ranked = tabulate_colleges(cohort, [part.tabulated for part in settled], run.entries)
-            shared = pd.DataFrame(told["shared_faults"], columns=pd.Index(COLUMNS["shared_faults"]))
-            beside = {"shared_faults": conform(shared, "shared_faults")}
-            run.write_tables(ranked, beside | {"counselors": counselors, "college_people": colleges})
-            before = previous_run(cohort)
-            if before is not None:
-                now, then = (read_table(path, "headcount") for path in (folder.path, before))
+            reviewed = run.each_part(review_and_tabulate)
+            college_table = tabulate_colleges(cohort, [part.tabulated for part in reviewed], run.entries)
+            shared = pd.DataFrame(checked["shared_faults"], columns=pd.Index(COLUMNS["shared_faults"]))
+            extra = {"shared_faults": conform(shared, "shared_faults")}
+            run.write_tables(college_table, extra | {"counselors": counselors, "college_people": colleges})
+            previous = previous_run(cohort)
+            if previous is not None:
+                now, then = (read_table(path, "headcount") for path in (folder.path, previous))
                 folder.write_tables({"years": compare_years(now, then, run.entries)})
-    summary = summaries.with_answers(_summed_up(options, settings, folder, told, settled), run.entries)
+    summary = summaries.with_answers(_summary_of(options, settings, folder, checked, reviewed), run.entries)
     summary |= {
         "decisions_read": [*decisions[1], *lines],
-        "fingerprint": known.whole if options.whole and not changed else "",
+        "fingerprint": digests.run if options.full and not changed else "",
         "ledger": head_of(run.entries),
-        "year_before": {"run": str(before)} if before else {},
+        "year_before": {"run": str(previous)} if previous else {},
     }
     folder.write_summary(summary)
     if options.command == "run":
@@ -113,12 +112,12 @@ def _run(
     return summary
 
 
-def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: RunData) -> dict[str, Any]:
+def _collect_match_check(settings: RunSettings, options: RunOptions, rules: list[Rule], run: RunData) -> dict[str, Any]:
     """Collect, match and check. Return their entries of the summary."""
     stage, cohort = options.reporter.stage, settings.cohort
-    judges = Thread(target=preload, name="great-expectations", daemon=True)
+    loader = Thread(target=preload, name="great-expectations", daemon=True)
     if not run.work.parallel:
-        judges.start()
+        loader.start()
     with stage("collect"):
         read = run.collect_and_normalise()
     with stage("match"):
@@ -127,39 +126,39 @@ def _judged(settings: RunSettings, options: RunOptions, rules: list[Rule], run: 
     with stage("check"):
         run.spool.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
         if not run.work.parallel:
-            judges.join()
+            loader.join()
         judged = run.each_part(match_and_check)
         run.folder.write_validations(added_results([part.results for part in judged]))
-        found = list[str]()
+        earlier_faults = list[str]()
         for _, earlier in counting_runs((cohort.reports_folder / "runs").glob("[!.]*")):
-            found += [one["number"] for one in earlier.get("shared_faults", [])]
+            earlier_faults += [fault["number"] for fault in earlier.get("shared_faults", [])]
             if not earlier.get("partial"):  # a run without a source cannot tell that its faults are gone
                 break
         signs, places = [part.signs for part in judged], [part.places for part in judged]
-        shared = shared_faults_of(signs, places, found, settled_faults(run.entries))
+        shared = shared_faults_of(signs, places, earlier_faults, settled_faults(run.entries))
         run.each_part(parts.apply_shared_faults, shared)
     return {
-        **summaries.of_inputs(read),
-        **summaries.not_checked([one for part in judged for one in part.not_checked]),
+        **summaries.input_entries(read),
+        **summaries.not_checked([entry for part in judged for entry in part.not_checked]),
         "unread": summaries.unread(read, cohort, runs_with_roster(cohort.reports_folder)),
         "partial": read.incomplete,
         "shared_faults": [dict(row) for row in shared[COLUMNS["shared_faults"]].to_dict("records")],
     }
 
 
-def _summed_up(
-    options: RunOptions, settings: RunSettings, folder: RunFolder, told: dict[str, Any], settled: list[parts.PartResult]
+def _summary_of(
+    options: RunOptions, settings: RunSettings, folder: RunFolder, checked: dict[str, Any], done: list[parts.PartResult]
 ) -> dict[str, Any]:
-    """Return the summary before rendering. `told` are the entries of `_judged`."""
+    """Return the summary before rendering. `checked` are the entries of `_collect_match_check`."""
     cohort = settings.cohort
     summary: dict[str, Any] = {
         **summaries.head(cohort, folder.run_id, options.command, options.as_of, options.now),
-        **told,
-        "counts": summaries.of_results([part.counts for part in settled]),
+        **checked,
+        "counts": summaries.sum_counts([part.counts for part in done]),
         "colleges": [str(college) for college in settings.chosen] or "all",
         "rules": list(options.rules) or "all",
         "pages": list(options.render.schools) or "all",
-        "colleges_state": {key: state for part in settled for key, state in part.states.items()},
+        "colleges_state": {key: state for part in done for key, state in part.states.items()},
         "complete": False,
         "blemished": False,
         "stages": {},
@@ -192,5 +191,5 @@ def review_and_tabulate(spool: Spool, part: Part) -> parts.PartResult:
     tables = parts.write_reviewed(spool, part, tabulated, settings)
     people = people_of(tables["roster"], tables["registry"], settings.cohort.school_names)
     people = with_approved(people, standing_decisions(entries))
-    states = summaries.of_colleges(people, college_states(entries))
-    return parts.PartResult(replace(tabulated, tables={}), summaries.counts_of(tables), states)
+    states = summaries.college_entries(people, college_states(entries))
+    return parts.PartResult(replace(tabulated, tables={}), summaries.count_tables(tables), states)

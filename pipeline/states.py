@@ -8,7 +8,7 @@ from functools import cache
 from pipeline.resources import report_table
 
 OFFICE = "就业办"
-"""What our own sentences call the office; on pages and in mails `[office] name` takes its place."""
+"""The office in messages of the program. Pages and mails use `[office] name` instead."""
 ACTORS: dict[str, str] = {"student": "学生", "counselor": "辅导员", "registrar": "教务处", "office": OFFICE}
 """Who corrects what a rule finds."""
 _WHO = {**ACTORS, "college": "学院"}
@@ -90,5 +90,5 @@ def theme() -> Theme:
 def tint(colour: str, share: float) -> str:
     """Return `colour` mixed with white by `share` (0 to 1), light enough for dark text."""
     weight = max(0.0, min(1.0, share)) * 0.52
-    parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    parts = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
     return "#" + "".join(f"{round(255 - (255 - part) * weight):02x}" for part in parts)

@@ -38,7 +38,7 @@ _PLAIN = (
 
 
 @dataclass(frozen=True)
-class StudentMatch:
+class FoundStudent:
     """The student to explain. `person` is the row of `people`, None if no registry has the student."""
 
     school_code: str
@@ -50,29 +50,29 @@ class StudentMatch:
 def student_facts_of(tables: RunTables, run: Path, entries: Frame, number: str, today: date) -> Facts:
     """Return unmasked facts for JSON about NUMBER or SCHOOL/NUMBER.
 
-    `tables` are of the newest run, `run` is its folder, `entries` are the whole ledger. Exceptions count by `today`.
+    `tables` are of the newest run, `run` is its folder, `entries` are all of the ledger. Exceptions count by `today`.
 
     Raises:
         UsageError: nobody has the number, or several schools have it (all are listed).
     """
-    found = _find(tables, number, skipped_with_numbers(read_summary(run) or {}))
+    student = _find_student(tables, number, skipped_with_numbers(read_summary(run) or {}))
     certifications = read_table(run, "certifications")
-    named = (entries["student_number"] == found.number) & (entries["school_code"] == found.school_code)
-    mine = entries[named & (found.number != "")]
-    ids = _submissions_of(found, tables, certifications, mine)
-    mine = pd.concat([mine, entries[entries["submission_id"].isin(ids)]]).drop_duplicates("seq").sort_values("seq")
-    desk = _narrow_desk(tables, entries, found, ids, today)
-    own = (desk.findings["submission_id"] == "") & (desk.findings["student_number"] == found.number)
-    told = mine[mine["kind"].isin(list(_KINDS)) & (mine["action"] != "seen")]
+    is_named = (entries["student_number"] == student.number) & (entries["school_code"] == student.school_code)
+    named = entries[is_named & (student.number != "")]
+    ids = _submissions_of(student, tables, certifications, named)
+    related = pd.concat([named, entries[entries["submission_id"].isin(ids)]]).drop_duplicates("seq").sort_values("seq")
+    snapshot = _snapshot(tables, entries, student, ids, today)
+    is_own = (snapshot.findings["submission_id"] == "") & (snapshot.findings["student_number"] == student.number)
+    listed = related[related["kind"].isin(list(_KINDS)) & (related["action"] != "seen")]
     return {
         "run": run.name,
-        "student": _student(found, desk),
-        "registry": _registry_row(found, run),
-        "submissions": _submissions(desk, run, certifications, entries, ids),
-        "findings": _records(desk.findings[own & (desk.findings["school"] == found.school)], _FINDING),
-        "ledger": [_said(row) for row in told.to_dict("records")],
-        "college": _college(found, entries),
-        "deliveries": _deliveries(found, run, entries, tables),
+        "student": _student(student, snapshot),
+        "registry": _registry_row(student, run),
+        "submissions": _submissions(snapshot, run, certifications, entries, ids),
+        "findings": _records(snapshot.findings[is_own & (snapshot.findings["school"] == student.school)], _FINDING),
+        "ledger": [_ledger_entry(row) for row in listed.to_dict("records")],
+        "college": _college(student, entries),
+        "deliveries": _deliveries(student, run, entries, tables),
     }
 
 
@@ -83,12 +83,12 @@ def masked_facts(facts: Facts) -> Facts:
 
 def _masked(value: object, field: str) -> object:
     if isinstance(value, dict):
-        given = cast("dict[str, Any]", value)
-        about = str(given.get("field", ""))
-        named = {"given": about, "kept": about, "expected": about if about in _PLAIN else ""}
-        return {key: _masked(one, named.get(key, key)) for key, one in given.items()}
+        record = cast("dict[str, Any]", value)
+        subject = str(record.get("field", ""))
+        renamed = {"given": subject, "kept": subject, "expected": subject if subject in _PLAIN else ""}
+        return {key: _masked(item, renamed.get(key, key)) for key, item in record.items()}
     if isinstance(value, list):
-        return [_masked(one, field) for one in cast("list[Any]", value)]
+        return [_masked(item, field) for item in cast("list[Any]", value)]
     if not isinstance(value, str) or field in _PLAIN:
         return value
     if field == "id_number":
@@ -98,13 +98,13 @@ def _masked(value: object, field: str) -> object:
     return _MOBILE.sub(lambda hit: mask_phone(hit[0]), _NUMBER.sub(lambda hit: mask_id(hit[0][:18]), value))
 
 
-def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> StudentMatch:
+def _find_student(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> FoundStudent:
     people = tables.people
     code, number = tables.numbers.named(text)
     registered = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
     if registered.any():
         row = people.iloc[[tables.numbers.place(text)]]
-        return StudentMatch(str(row["school_code"].iloc[0]), str(row["school"].iloc[0]), number, row)
+        return FoundStudent(str(row["school_code"].iloc[0]), str(row["school"].iloc[0]), number, row)
     claims = tables.submissions[tables.submissions["student_number"] == number]
     schools = claims[claims["school"] == tables.schools.get(code)] if code else claims
     names = sorted(schools["school"].unique())
@@ -117,37 +117,38 @@ def _find(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> Stude
         codes = {name: key for key, name in tables.schools.items()}
         listed = "、".join(f"{codes.get(name, name or '未写学校')}/{number}" for name in names)
         raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{listed}")
-    own = next((key for key, name in tables.schools.items() if name == names[0]), "")
-    return StudentMatch(own, names[0], number, None)
+    code_found = next((key for key, name in tables.schools.items() if name == names[0]), "")
+    return FoundStudent(code_found, names[0], number, None)
 
 
-def _submissions_of(found: StudentMatch, tables: RunTables, certifications: Frame, mine: Frame) -> list[str]:
+def _submissions_of(student: FoundStudent, tables: RunTables, certifications: Frame, own_entries: Frame) -> list[str]:
     """Return the ids of submissions that match, were replaced for, or claim this student, oldest first."""
-    given = tables.submissions
-    elsewhere = given["school"].isin(list(tables.schools.values())) & (given["school"] != found.school)
-    own = (given["student_number"] == found.number) & ~elsewhere
-    ids = set(given["submission_id"][own]) | set(mine["submission_id"])
-    if found.person is not None:
-        person = found.person.iloc[0]
+    submissions = tables.submissions
+    elsewhere = submissions["school"].isin(list(tables.schools.values())) & (submissions["school"] != student.school)
+    is_own = (submissions["student_number"] == student.number) & ~elsewhere
+    ids = set(submissions["submission_id"][is_own]) | set(own_entries["submission_id"])
+    if student.person is not None:
+        person = student.person.iloc[0]
         ids.add(str(person["submission_id"]))
         if person["id_number"]:
-            ids |= set(given["submission_id"][given["id_number"] == person["id_number"]])
-        matched = certifications["matched_school"] == found.school
-        matched &= certifications["matched_student_number"] == found.number
+            ids |= set(submissions["submission_id"][submissions["id_number"] == person["id_number"]])
+        matched = certifications["matched_school"] == student.school
+        matched &= certifications["matched_student_number"] == student.number
         ids |= set(certifications["submission_id"][matched])
-    while more := set(given["submission_id"][given["superseded_by"].isin(ids - {""})]) - ids:
+    while more := set(submissions["submission_id"][submissions["superseded_by"].isin(ids - {""})]) - ids:
         ids |= more
-    rows = given[given["submission_id"].isin(ids - {""})].sort_values(["submitted_at", "row"], kind="stable")
-    return list(rows["submission_id"])
+    rows = submissions[submissions["submission_id"].isin(ids - {""})]
+    return list(rows.sort_values(["submitted_at", "row"], kind="stable")["submission_id"])
 
 
-def _narrow_desk(tables: RunTables, entries: Frame, found: StudentMatch, ids: list[str], today: date) -> ReviewSnapshot:
-    """Return the review desk of this student only, by the rules of the full desk."""
-    people = tables.people.iloc[0:0] if found.person is None else found.person
+def _snapshot(tables: RunTables, entries: Frame, student: FoundStudent, ids: list[str], today: date) -> ReviewSnapshot:
+    """Return the review snapshot of this student only."""
+    people = tables.people.iloc[0:0] if student.person is None else student.person
     findings = tables.findings
-    near = findings["submission_id"].isin(ids) | (findings["student_number"] == found.number)
+    related = findings["submission_id"].isin(ids) | (findings["student_number"] == student.number)
     submissions = tables.submissions[tables.submissions["submission_id"].isin(ids)]
-    return build_snapshot(RunTables(tables.run_id, people, submissions, findings[near], tables.schools), entries, today)
+    narrowed = RunTables(tables.run_id, people, submissions, findings[related], tables.schools)
+    return build_snapshot(narrowed, entries, today)
 
 
 _PERSON = (
@@ -159,110 +160,111 @@ _VERDICT = ("identity", "cause", "record", "matched_school", "matched_student_nu
 _FINDING = ("field", "rule", "severity", "actor", "message", "given", "expected", "excepted")
 
 
-def _student(found: StudentMatch, desk: ReviewSnapshot) -> Facts:
-    if found.person is None:
-        named = {"school_code": found.school_code, "school": found.school, "student_number": found.number}
+def _student(student: FoundStudent, snapshot: ReviewSnapshot) -> Facts:
+    if student.person is None:
+        named = {"school_code": student.school_code, "school": student.school, "student_number": student.number}
         return {**named, "status": ""}
-    return _records(desk.people, [name for name in _PERSON if name in desk.people.columns])[0]
+    return _records(snapshot.people, [name for name in _PERSON if name in snapshot.people.columns])[0]
 
 
-def _registry_row(found: StudentMatch, run: Path) -> Facts:
-    if found.person is None:
+def _registry_row(student: FoundStudent, run: Path) -> Facts:
+    if student.person is None:
         return {}
     registry = read_table(run, "registry")
-    own = registry[(registry["school"] == found.school) & (registry["student_number"] == found.number)]
-    rows = _records(own, [name for name in ("file", "row", *fields.in_registry()) if name in own.columns])
+    matching = registry[(registry["school"] == student.school) & (registry["student_number"] == student.number)]
+    rows = _records(matching, [name for name in ("file", "row", *fields.in_registry()) if name in matching.columns])
     return rows[0] if rows else {}
 
 
-def _submissions(desk: ReviewSnapshot, run: Path, certifications: Frame, entries: Frame, ids: list[str]) -> list[Facts]:
-    standing = set(desk.people["submission_id"])
+def _submissions(shot: ReviewSnapshot, run: Path, certifications: Frame, entries: Frame, ids: list[str]) -> list[Facts]:
+    standing = set(shot.people["submission_id"])
     withdrawn = withdrawn_submission_ids(entries)
     changes = read_table(run, "changes")
     extras = read_table(run, "extras") if (run / "tables" / "extras.parquet").is_file() else None
-    told: list[Facts] = []
+    submissions: list[Facts] = []
     for submission_id in ids:
-        row = _records(desk.tables.submissions, SUBMISSIONS, submission_id)[0]
+        row = _records(shot.tables.submissions, SUBMISSIONS, submission_id)[0]
         match = _records(certifications, _VERDICT, submission_id)
         superseded = bool(row["superseded_by"])
         role = "superseded" if superseded else "counts" if submission_id in standing else "other"
         role = "withdrawn" if submission_id in withdrawn else role
-        told.append(
+        submissions.append(
             {name: row[name] for name in SUBMISSIONS if name not in fields.names()}
             | {"role": role, "fields": {name: str(row[name]) for name in fields.names()}}
             | {"match": match[0] if match else {}}
             | {"changes": _records(changes, ("field", "given", "kept", "why"), submission_id)}
-            | {"findings": _records(desk.findings, _FINDING, submission_id)}
+            | {"findings": _records(shot.findings, _FINDING, submission_id)}
             | {"unknown_columns": _extra_cells(extras, row)}
         )
-    return told
+    return submissions
 
 
 def _extra_cells(extras: Frame | None, row: Mapping[str, Any]) -> dict[str, str]:
     if extras is None or extras.empty:
         return {}
-    own = extras[(extras["file"] == row["file"]) & (extras["sheet"] == row["sheet"])]
-    own = own[own["row"].astype("str") == str(row["row"])]
-    return dict(zip(own["column"], own["value"], strict=True))
+    cells = extras[(extras["file"] == row["file"]) & (extras["sheet"] == row["sheet"])]
+    cells = cells[cells["row"].astype("str") == str(row["row"])]
+    return dict(zip(cells["column"], cells["value"], strict=True))
 
 
 _ENTRY = ("seq", "at", "kind", "action", "by", "account", "rule", "submission_id", "why")
 
 
-def _written(row: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _json_columns(row: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return json.loads(row["data"] or "{}"), json.loads(row["values"] or "{}")
 
 
-def _said(row: dict[Any, Any]) -> Facts:
-    data, values = _written(row)
-    told = {name: row[name] for name in _ENTRY} | {"name_checked": name_checked(data)}
-    told |= {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
-    return told | {name: values[name] for name in ("opinion", "refused") if values.get(name)}
+def _ledger_entry(row: dict[Any, Any]) -> Facts:
+    data, values = _json_columns(row)
+    entry = {name: row[name] for name in _ENTRY} | {"name_checked": name_checked(data)}
+    entry |= {name: data[name] for name in ("proof", "expires", "revokes", "run") if data.get(name)}
+    return entry | {name: values[name] for name in ("opinion", "refused") if values.get(name)}
 
 
-def _college(found: StudentMatch, entries: Frame) -> Facts:
-    if found.person is None:
+def _college(student: FoundStudent, entries: Frame) -> Facts:
+    if student.person is None:
         return {}
-    college = str(found.person.iloc[0]["college"])
+    college = str(student.person.iloc[0]["college"])
     states = college_states(entries)
-    own = states[(states["school_code"] == found.school_code) & (states["college"] == college)]
-    row = dict.fromkeys(states.columns, "") if own.empty else own.iloc[0]
-    told = {name: str(row[name]) for name in ("signed_at", "signed_by", "accepted_at", "accepted_by")}
-    return {"college": college, **told}
+    matching = states[(states["school_code"] == student.school_code) & (states["college"] == college)]
+    row = dict.fromkeys(states.columns, "") if matching.empty else matching.iloc[0]
+    signatures = {name: str(row[name]) for name in ("signed_at", "signed_by", "accepted_at", "accepted_by")}
+    return {"college": college, **signatures}
 
 
-def _deliveries(found: StudentMatch, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
+def _deliveries(student: FoundStudent, run: Path, entries: Frame, tables: RunTables) -> list[Facts]:
     """Return the mails about this student, to the class's counselor, the college and the student."""
     sent = entries[entries["kind"] == "delivery"]
     if sent.empty:
         return []
-    keys = _people_keys(found, run, tables)
-    told: list[Facts] = []
+    keys = _people_keys(student, run, tables)
+    mails: list[Facts] = []
     for row in sent.to_dict("records"):
-        data, values = _written(row)
+        data, values = _json_columns(row)
         key = str(data.get("recipient", ""))
         kind = key.partition(":")[0]
         address = str(values.get("address", ""))
-        mine = frozenset({(found.school, found.number)})
-        to_him = kind in ("student", "invite", "confirm", "changed") and key == Recipient(kind, address, (), mine).key
+        own = frozenset({(student.school, student.number)})
+        to_him = kind in ("student", "invite", "confirm", "changed") and key == Recipient(kind, address, (), own).key
         if key in keys or (address and to_him):
             mail = {"at": row["at"], "to": kind, "action": row["action"], "run": data.get("run", "")}
-            told.append({**mail, "whom": keys.get(key)})
-    return told
+            mails.append({**mail, "whom": keys.get(key)})
+    return mails
 
 
-def _people_keys(found: StudentMatch, run: Path, tables: RunTables) -> dict[str, str]:
+def _people_keys(student: FoundStudent, run: Path, tables: RunTables) -> dict[str, str]:
     """Return the names of staff who receive mail about this student, by their keys in the ledger."""
-    if found.person is None:
+    if student.person is None:
         return {}
-    row = found.person.iloc[0]
-    scope = (found.school, str(row["college"]), str(row["class_name"]))
-    both: list[Recipient] = []
+    row = student.person.iloc[0]
+    scope = (student.school, str(row["college"]), str(row["class_name"]))
+    recipients: list[Recipient] = []
     kinds: dict[str, Kind] = {"counselors": "counselor", "college_people": "secretary"}
     for name, kind in kinds.items():
         if (run / "tables" / f"{name}.parquet").is_file():
-            both += staff(kind, read_table(run, name), tables.people)[0]
-    return {one.key: "、".join(one.names) for one in both if scope in one.scope or scope[:2] in one.scope}
+            recipients += staff(kind, read_table(run, name), tables.people)[0]
+    concerned = [person for person in recipients if scope in person.scope or scope[:2] in person.scope]
+    return {person.key: "、".join(person.names) for person in concerned}
 
 
 def _records(frame: Frame, names: Sequence[str], submission_id: str = "") -> list[Facts]:
@@ -272,8 +274,8 @@ def _records(frame: Frame, names: Sequence[str], submission_id: str = "") -> lis
 
 def action_in_words(kind: str, action: str) -> str:
     """Return a ledger entry in Chinese, such as 审核通过, 取消审核, 例外撤销."""
-    named, act = kind_name(kind), _WORDS["ledger_actions"].get(action, "")
-    return act if named in act or kind == "scope" else f"{named}{act}"
+    noun, verb = kind_name(kind), _WORDS["ledger_actions"].get(action, "")
+    return verb if noun in verb or kind == "scope" else f"{noun}{verb}"
 
 
 def author_of(entry: Facts) -> str:

@@ -25,12 +25,12 @@ with lazily():  # pages import this module and read no input
     from pipeline.collect import collected, missing_fields
     from pipeline.review import scope_decisions
 
-_PARTS = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
-_FAILURES = 10  # the most lines of failures
+_PACKAGES = ("mingce", "pandas", "pyarrow", "great-expectations", "papermill", "nbconvert", "python-calamine", "typst")
+_MAX_FAILURES = 10  # the most lines of failures
 
 
 def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: datetime) -> dict[str, Any]:
-    """Return the entries that are known before reading."""
+    """Return the summary's entries that are known before reading."""
     return {
         "run_id": run_id,
         "command": command,
@@ -45,7 +45,7 @@ def head(cohort: Cohort, run_id: str, command: str, as_of: date, started_at: dat
             "schools": [{"code": school.code, "name": school.name} for school in cohort.schools],
             "standing": cohort.standing.model_dump(),
         },
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PARTS}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
     }
 
 
@@ -56,7 +56,7 @@ def _version(name: str) -> str:
         return ""
 
 
-def of_inputs(read: missing_fields.SourcesRead) -> dict[str, Any]:
+def input_entries(read: missing_fields.SourcesRead) -> dict[str, Any]:
     """Return the entries about inputs: digests, notes, unknown columns, skipped rows."""
     unread = [
         collected.Note("error", "", "", 0, f"{school}：学籍库未能读取。{why}") for school, why in read.unread.items()
@@ -67,15 +67,15 @@ def of_inputs(read: missing_fields.SourcesRead) -> dict[str, Any]:
             {"level": n.level, "file": mask(n.file), "sheet": n.sheet, "row": n.row, "message": n.message}
             for n in [*read.notes, *unread]
         ],
-        "unknown_columns": [_named_safely(row) for row in read.unknown.to_dict("records")],
+        "unknown_columns": [_masked_row(row) for row in read.unknown.to_dict("records")],
         "columns": missing_fields.as_summary(read.columns),
         "column_notes": read.asked,
-        "skipped_rows": [_named_safely(row) for row in read.skipped.to_dict("records")],
+        "skipped_rows": [_masked_row(row) for row in read.skipped.to_dict("records")],
         "other_years": read.other_years,
     }
 
 
-def _named_safely(row: Mapping[Any, Any]) -> dict[Any, Any]:
+def _masked_row(row: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return a row with the file's name masked, because it may contain an ID number."""
     return {**row, "file": mask(str(row["file"]))} if "file" in row else dict(row)
 
@@ -93,34 +93,34 @@ def unread(
     ]
     faults = {(note.file, note.sheet): note.message for note in read.notes if note.level == "error"}
     sources = [
-        {"name": file, "sheet": sheet, "reason": why, "colleges": sorted(_declared(file, cohort) | stood)}
+        {"name": file, "sheet": sheet, "reason": why, "colleges": sorted(_declared_colleges(file, cohort) | known)}
         for (file, sheet), why in faults.items()
-        for stood in [{college for run in before for college in _stood_in(file, sheet, cohort, *run)}]
+        for known in [{college for run in before for college in _colleges_in_source(file, sheet, cohort, *run)}]
     ]
     return {"registries": registries, "sources": sources}
 
 
-def _declared(file: str, cohort: Cohort) -> set[str]:
+def _declared_colleges(file: str, cohort: Cohort) -> set[str]:
     """Return the colleges that `cohort.toml` declares for a source."""
     codes = [school.code for school in cohort.schools]
-    of = [one for one in cohort.submissions.sources if one.college and fnmatch(file, one.path)]
-    return {f"{code}/{one.college}" for one in of for code in ([one.school] if one.school else codes)}
+    declared = [source for source in cohort.submissions.sources if source.college and fnmatch(file, source.path)]
+    return {f"{code}/{source.college}" for source in declared for code in ([source.school] if source.school else codes)}
 
 
-def _stood_in(file: str, sheet: str, cohort: Cohort, run: Path, summary: dict[str, Any]) -> set[str]:
+def _colleges_in_source(file: str, sheet: str, cohort: Cohort, run: Path, summary: dict[str, Any]) -> set[str]:
     """Return the colleges with students in one source in an earlier run, or listed there as unread."""
     sources = (summary.get("unread") or {}).get("sources", [])
-    told = {college for one in sources if one["name"] == file for college in one["colleges"]}
+    listed = {college for source in sources if source["name"] == file for college in source["colleges"]}
     try:
-        given = read_table(run, "submissions", ["submission_id", "file", "sheet"])
+        submissions = read_table(run, "submissions", ["submission_id", "file", "sheet"])
         roster = read_table(run, "roster", ["school", "college", "submission_id"])
     except InputError:  # that run is damaged
-        return told
-    here = given["file"].map(lambda name: file == name or fnmatch(str(name), file))
-    here &= (given["sheet"] == sheet) | (sheet == "")
-    rows = roster[roster["submission_id"].isin(given["submission_id"][here])][["school", "college"]].drop_duplicates()
-    stood = {f"{cohort.code_of(str(school))}/{college}" for school, college in rows.itertuples(index=False, name=None)}
-    return stood | told
+        return listed
+    in_source = submissions["file"].map(lambda name: file == name or fnmatch(str(name), file))
+    in_source &= (submissions["sheet"] == sheet) | (sheet == "")
+    rows = roster[roster["submission_id"].isin(submissions["submission_id"][in_source])]
+    colleges = rows[["school", "college"]].drop_duplicates().itertuples(index=False, name=None)
+    return {f"{cohort.code_of(str(school))}/{college}" for school, college in colleges} | listed
 
 
 def failures(summary: Mapping[str, Any]) -> list[str]:
@@ -132,17 +132,17 @@ def failures(summary: Mapping[str, Any]) -> list[str]:
     ]
     rendered = summary["stages"].get("render") or {"failed": [], "pages": {}}
     lines += [f"页面 {name} 没有生成：{rendered['pages'][name].get('error', '')}" for name in rendered["failed"]]
-    left = len(lines) - _FAILURES
-    return [*lines[:_FAILURES], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
+    left = len(lines) - _MAX_FAILURES
+    return [*lines[:_MAX_FAILURES], f"还有 {left} 处，见 summary.json"] if left > 0 else lines
 
 
 def not_checked(found: Iterable[check_findings.NotChecked]) -> dict[str, Any]:
     """Return each rule that could not be checked, with its reason."""
-    told = dict.fromkeys((one.rule, one.school, one.reason) for one in found)
-    return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in told]}
+    reasons = dict.fromkeys((entry.rule, entry.school, entry.reason) for entry in found)
+    return {"not_checked": [{"rule": rule, "school": school, "reason": reason} for rule, school, reason in reasons]}
 
 
-def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
+def count_tables(tables: Mapping[str, Frame]) -> dict[str, Any]:
     """Return the counts of these tables."""
     submissions, findings, roster = tables["submissions"], tables["findings"], tables["roster"]
     certifications = tables["certifications"]
@@ -162,20 +162,20 @@ def counts_of(tables: Mapping[str, Frame]) -> dict[str, Any]:
     }
 
 
-def of_results(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def sum_counts(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the sum of the counts of all parts, at every depth."""
     total: dict[str, Any] = {}
     for name in dict.fromkeys(name for part in parts for name in part):
         values = [part[name] for part in parts if name in part]
         if isinstance(values[0], dict):
-            added = of_results(values)
-            total[name] = {key: added[key] for key in sorted(added)}
+            sums = sum_counts(values)
+            total[name] = {key: sums[key] for key in sorted(sums)}
         else:
             total[name] = sum(values)
     return total
 
 
-def of_colleges(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
+def college_entries(people: Frame, signatures: Frame) -> dict[str, dict[str, Any]]:
     """Return the state of each `school code/college`.
 
     Keys: `statuses`; `digest` to sign, if all are approved; if signed, `signed_digest`, `signed_files` (SHA-256 by
@@ -207,33 +207,31 @@ YEARS_REMEDY = (
     "（办公台“其他”里也能确认）；"
     "不是的，请核对 cohort.toml 的 year 或重新导出，再运行"
 )
-_MOST_SKIPPED = 20  # the most rows in one line
+_MAX_SKIPPED = 20  # the most rows in one line
 
 
-def doubts(summary: Mapping[str, Any], school: str = "") -> list[str]:
+def questions(summary: Mapping[str, Any], school: str = "") -> list[str]:
     """Return a Chinese line per question to the office, of one school (a code) or of all."""
     names = _names(summary)
-    mine = [one for one in summary.get("shared_faults", []) if one["school"] in ("", names.get(school, one["school"]))]
-    asked = year_questions(summary, school) + shared_fault_lines(mine)
-    asked += [
-        f"{one['school']}：{one['reason']}"
-        for one in summary.get("not_checked", [])
-        if one["rule"] == "graduation_month.june" and one["school"] == names.get(school, one["school"]) != ""
+    faults = summary.get("shared_faults", [])
+    faults = [fault for fault in faults if fault["school"] in ("", names.get(school, fault["school"]))]
+    lines = year_questions(summary, school) + shared_fault_lines(faults)
+    lines += [
+        f"{entry['school']}：{entry['reason']}"
+        for entry in summary.get("not_checked", [])
+        if entry["rule"] == "graduation_month.june" and entry["school"] == names.get(school, entry["school"]) != ""
     ]
-    asked += [
-        one["message"] for one in summary.get("column_notes", []) if school in ("", one["school"]) or not one["school"]
-    ]
+    notes = summary.get("column_notes", [])
+    lines += [note["message"] for note in notes if school in ("", note["school"]) or not note["school"]]
     skipped = [place for place, _ in skipped_with_numbers(summary)] if not school else []
     if skipped:
-        more = f" 等 {len(skipped)} 行" if len(skipped) > _MOST_SKIPPED else ""
-        asked.append(
-            f"有号码而没有读作学生的行：{'；'.join(skipped[:_MOST_SKIPPED])}{more}。是学生的，请改正后重新运行"
-        )
-    return asked + [
-        f"{names.get(code, code)}的学籍库比上一次运行少了 {of['before'] - of['now']} 人"
-        f"（原 {of['before']} 人，现 {of['now']} 人）。若没有这么多人离开，多半是没有导出完整，请重新导出；"
+        more = f" 等 {len(skipped)} 行" if len(skipped) > _MAX_SKIPPED else ""
+        lines.append(f"有号码而没有读作学生的行：{'；'.join(skipped[:_MAX_SKIPPED])}{more}。是学生的，请改正后重新运行")
+    return lines + [
+        f"{names.get(code, code)}的学籍库比上一次运行少了 {sizes['before'] - sizes['now']} 人"
+        f"（原 {sizes['before']} 人，现 {sizes['now']} 人）。若没有这么多人离开，多半是没有导出完整，请重新导出；"
         "少了谁，可用 mingce registry diff 比较新旧两份"
-        for code, of in summary.get("shrunk_registries", {}).items()
+        for code, sizes in summary.get("shrunk_registries", {}).items()
         if school in ("", code)
     ]
 
@@ -250,24 +248,24 @@ def with_answers(summary: Mapping[str, Any], entries: Frame) -> dict[str, Any]:
 def year_questions(summary: Mapping[str, Any], school: str = "") -> list[str]:
     """Return a Chinese line per unanswered question about registries with many rows of another year."""
     return [
-        f"{_names(summary).get(code, code)}的学籍库共 {one['rows']} 人，其中 {sum(one['years'].values())} 人"
-        f"（{'、'.join(f'{year} 年 {n} 人' for year, n in one['years'].items())}）"
+        f"{_names(summary).get(code, code)}的学籍库共 {registry['rows']} 人，其中 {sum(registry['years'].values())} 人"
+        f"（{'、'.join(f'{year} 年 {n} 人' for year, n in registry['years'].items())}）"
         f"不在 {summary['cohort']['year']} 年毕业，先按不在本届处理；就业办确认以前不寄任何邮件。{YEARS_REMEDY}"
-        for code, one in summary.get("other_years", {}).items()
-        if not one.get("answered") and school in ("", code)
+        for code, registry in summary.get("other_years", {}).items()
+        if not registry.get("answered") and school in ("", code)
     ]
 
 
 def _names(summary: Mapping[str, Any]) -> dict[str, str]:
-    return {one["code"]: one["name"] for one in summary["cohort"]["schools"]}
+    return {school["code"]: school["name"] for school in summary["cohort"]["schools"]}
 
 
 def skipped_with_numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return place with reason, and the number, of each skipped row that contains a number."""
     return [
-        (f"{' '.join(filter(None, [one['file'], one['sheet']]))} 第 {one['row']} 行（{one['why']}）", one["number"])
-        for one in summary.get("skipped_rows", [])
-        if one.get("number")
+        (f"{' '.join(filter(None, [row['file'], row['sheet']]))} 第 {row['row']} 行（{row['why']}）", row["number"])
+        for row in summary.get("skipped_rows", [])
+        if row.get("number")
     ]
 
 

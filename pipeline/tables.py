@@ -54,15 +54,15 @@ def conform(frame: Frame, table: str) -> Frame:
 
 def typed(frame: Frame) -> Frame:
     """Return `frame` with the type of each column, which its name decides."""
-    return frame.assign(**{str(column): _typed(frame[column], table_column=str(column)) for column in frame.columns})
+    return frame.assign(**{str(column): _typed(frame[column], name=str(column)) for column in frame.columns})
 
 
-def _typed(column: pd.Series, *, table_column: str) -> pd.Series:
-    if table_column in NUMBERS:
+def _typed(column: pd.Series, *, name: str) -> pd.Series:
+    if name in NUMBERS:
         return pd.to_numeric(column).astype("int64")
-    if table_column in FRACTIONS or (table_column == "score" and column.dtype.kind in "fi"):
+    if name in FRACTIONS or (name == "score" and column.dtype.kind in "fi"):
         return pd.to_numeric(column).astype("float64")
-    if table_column in FLAGS:
+    if name in FLAGS:
         return column if column.dtype == bool else column.astype(str).str.lower().eq("true")
     return column.fillna("").astype("str")
 

@@ -25,8 +25,8 @@ class Paper:
     """A template of `reports/print` and its data. Equal papers give equal bytes."""
 
     template: str
-    words: str
-    """JSON; the template finds it in `sys.inputs.d`."""
+    data: str
+    """JSON, `sys.inputs.d` of the template."""
 
     @property
     def key(self) -> str:
@@ -34,8 +34,8 @@ class Paper:
 
         folder = resources.templates() / "print"
         sources = [(folder / f"{name}.typ").read_text(encoding="utf-8") for name in ("paper", self.template)]
-        made_by = [version("typst"), version("pylopdf-fonts-zh-cn")]
-        return hashlib.sha256("\0".join([*made_by, *sources, self.words]).encode()).hexdigest()
+        versions = [version("typst"), version("pylopdf-fonts-zh-cn")]
+        return hashlib.sha256("\0".join([*versions, *sources, self.data]).encode()).hexdigest()
 
     def pdf(self) -> bytes:
         """Return the PDF/A-2b.
@@ -43,31 +43,31 @@ class Paper:
         Raises:
             MingceError: typst failed.
         """
-        return _compiled(self.template, self.words, pdf_standards="a-2b", pdf_tags=False)
+        return _compile(self.template, self.data, pdf_standards="a-2b", pdf_tags=False)
 
 
-class _Form(TypedDict, total=False):
+class _Format(TypedDict, total=False):
     format: Literal["png", "svg"]
     ppi: float
     pdf_standards: Literal["a-2b"]
     pdf_tags: bool
 
 
-def _compiled(template: str, words: str, **form: Unpack[_Form]) -> bytes:
+def _compile(template: str, data: str, **options: Unpack[_Format]) -> bytes:
     import typst
 
     try:
-        made: Any = typst.compile(
+        compiled: Any = typst.compile(
             str(resources.templates() / "print" / f"{template}.typ"),
             font_paths=typefaces(),
             ignore_system_fonts=True,
-            sys_inputs={"d": words},
-            **form,
+            sys_inputs={"d": data},
+            **options,
         )
     except typst.TypstError as error:
-        what = "图" if "format" in form else "PDF"
+        what = "图" if "format" in options else "PDF"
         raise MingceError(f"{what} 没有生成（{type(error).__name__}）", where=template) from None
-    return cast(bytes, made)
+    return cast(bytes, compiled)
 
 
 def drawing(template: str, data: Mapping[str, Any], *, png: bool = False) -> bytes:
@@ -76,15 +76,15 @@ def drawing(template: str, data: Mapping[str, Any], *, png: bool = False) -> byt
     Raises:
         MingceError: typst failed.
     """
-    form: _Form = {"format": "png", "ppi": 144} if png else {"format": "svg"}
-    return _compiled(template, json.dumps(data, ensure_ascii=False), **form)
+    options: _Format = {"format": "png", "ppi": 144} if png else {"format": "svg"}
+    return _compile(template, json.dumps(data, ensure_ascii=False), **options)
 
 
 def paper_of(template: str, day: date, data: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> Paper:
     """Return the filled paper. PDF/A requires `day`. `boxed` tells the template whether a character became `BOX`."""
     drawn = drawable_data(dict(data))
-    more = {"boxed": drawn != dict(data), "day": [day.year, day.month, day.day], **(pictures or {})}
-    return Paper(template, json.dumps({**drawn, **more}, ensure_ascii=False))
+    extra = {"boxed": drawn != dict(data), "day": [day.year, day.month, day.day], **(pictures or {})}
+    return Paper(template, json.dumps({**drawn, **extra}, ensure_ascii=False))
 
 
 def drawable(text: str) -> str:
@@ -101,14 +101,14 @@ def drawable_data(value: Any) -> Any:  # noqa: ANN401  # JSON
     if isinstance(value, str):
         return drawable(value)
     if isinstance(value, list | tuple):
-        return [drawable_data(one) for one in cast("list[Any]", value)]
+        return [drawable_data(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {name: drawable_data(one) for name, one in cast("dict[str, Any]", value).items()}
+        return {name: drawable_data(item) for name, item in cast("dict[str, Any]", value).items()}
     return value
 
 
 def _is_common(text: str) -> bool:
-    """Return whether all is in GB 2312, which both fonts have whole: reading their tables takes 0.2 s."""
+    """Return whether `text` is in GB 2312, which both fonts cover: reading the fonts' tables takes 0.2 s."""
     try:
         text.encode("gb2312")
     except UnicodeEncodeError:

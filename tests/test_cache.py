@@ -63,7 +63,7 @@ def test_products_of_the_latest_run_are_copies_that_name_the_new_one(cohort: Coh
         assert not page.samefile(finished / PAGES[key])
         assert str(kept.folder.final) in (kept.folder.path / "notebooks" / f"{page.parent.name}.ipynb").read_text()
     assert not (kept.folder.path / PAGES[""]).exists()
-    assert taken(open_cache(begin(cohort, 4), anew=True)) == []
+    assert taken(open_cache(begin(cohort, 4), force=True)) == []
 
 
 def test_the_whole_run_is_taken_by_its_fingerprint(cohort: Cohort, finished: Path):

@@ -59,8 +59,8 @@ def test_a_decision_leaves_the_check_as_it_was_and_a_withdrawal_does_not(folder:
     before = told(folder)
     assert decided(folder, "delivery") == before
     approved = decided(folder, "decision")
-    assert approved.judged == before.judged and approved.whole != before.whole
-    assert decided(folder, "withdrawal").judged != before.judged
+    assert approved.check == before.check and approved.run != before.run
+    assert decided(folder, "withdrawal").check != before.check
 
 
 def test_another_version_of_a_library_makes_everything_anew(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -70,4 +70,4 @@ def test_another_version_of_a_library_makes_everything_anew(folder: Path, monkey
     code_digest.cache_clear()
     after = told(folder)
     code_digest.cache_clear()
-    assert after.whole != before.whole and after.judged != before.judged
+    assert after.run != before.run and after.check != before.check

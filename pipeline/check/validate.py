@@ -32,9 +32,9 @@ class RuleVerdict:
 def preload() -> None:
     """Import Great Expectations (a second and a half) and our types, without analytics, and build the context."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    from pipeline.imports import FORMATS, LATER, lazily, without
+    from pipeline.imports import DEFERRED, FORMATS, lazily, without
 
-    with lazily(*LATER), without(*FORMATS):
+    with lazily(*DEFERRED), without(*FORMATS):
         import pipeline.check.expectations  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     _batches()

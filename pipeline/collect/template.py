@@ -19,7 +19,7 @@ from pipeline.cohort import Cohort
 from pipeline.collect.school_tables import read_people
 from pipeline.errors import UsageError
 from pipeline.knowledge.codes import load_codes
-from pipeline.workbook_writer import text_book
+from pipeline.workbook_writer import new_workbook
 
 SHEET, LISTS, GUIDE = "登记表", "选项", "填写说明"
 TITLE, NOTE, GROUPS, HEADER, BELOW = range(5)
@@ -168,7 +168,7 @@ def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int
 def write_template(path: Path, cohort: Cohort | None = None) -> None:
     """Write the collection workbook, for Excel, WPS and LibreOffice, with the cohort's own options."""
     try:
-        with atomic_path(path) as draft, text_book(draft) as book:
+        with atomic_path(path) as draft, new_workbook(draft) as book:
             _write_book(book, f"{cohort.name} " if cohort else "", form_columns(cohort))
     except (OSError, FileCreateError):
         raise UsageError(

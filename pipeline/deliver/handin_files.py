@@ -23,7 +23,7 @@ from pipeline.collect.inputs import Archive, read_content
 from pipeline.deliver.handin_mapping import Mapping
 from pipeline.errors import InputError, MingceError, UsageError, reason_of
 from pipeline.knowledge.text_columns import formula_safe
-from pipeline.workbook_writer import on_a4, room, text_book, write_row
+from pipeline.workbook_writer import fit_a4, new_workbook, text_width, write_row
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -86,16 +86,16 @@ def _read_csv(path: Path, mapping: Mapping) -> Rows:
 
 
 def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
-    with text_book(path) as book:
+    with new_workbook(path) as book:
         book.set_properties({"title": mapping.title})
         text = book.add_format({"num_format": "@"})
         name = re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", mapping.title)[:31].strip("' ")
         sheet = book.add_worksheet(name or "名单")
         sheet.freeze_panes(1, 0)
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
-        on_a4(sheet, 0)
+        fit_a4(sheet, 0)
         for at, column in enumerate(mapping.columns):
-            widest = max(map(room, (column.heading, *(row[at] for row in rows))))
+            widest = max(map(text_width, (column.heading, *(row[at] for row in rows))))
             sheet.set_column(at, at, min(widest + 2, 40), text)
         headings = [column.heading for column in mapping.columns]
         write_row(sheet, 0, headings, book.add_format({"bold": True, "bottom": 1, "bg_color": "#ECECEC"}))

@@ -23,7 +23,7 @@ from pipeline.review.ledger import entries_of
 from pipeline.review.review_snapshot import newest_run
 from pipeline.review.scope_decisions import YEARS
 from pipeline.run_folder import newer_attempt
-from pipeline.summary import doubts, with_answers
+from pipeline.summary import questions, with_answers
 
 _BOXES, _MORE = (report_table("desk")[name] for name in ("boxes", "more"))
 _COUNTED = re.compile(r"页面 ([0-9]+)/([0-9]+) ")
@@ -138,7 +138,7 @@ def left_today(office: DeskCohort) -> Fragment:
     page = overview.open_overview(str(run))
     site = f"网页在 {run / 'site' / 'index.html'}，双击即可打开，也可以整个文件夹拷走。"
     older = newer_attempt(office.cohort.reports_folder, run.name)
-    asked = doubts(with_answers(page.run.summary, entries_of(office.cohort, YEARS)))
+    asked = questions(with_answers(page.run.summary, entries_of(office.cohort, YEARS)))
     parts = [
         *([fragment("notes", heading="请先核对", lines=asked[:12]).html] if asked else []),
         overview.show_today(page).html,

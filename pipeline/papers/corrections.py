@@ -21,7 +21,7 @@ from pipeline.papers.class_roster import Students, text_records
 from pipeline.review.decisions import one_per_mistake
 from pipeline.scale.across import SUBMISSION_ID
 from pipeline.view.answers import safe_message
-from pipeline.workbook_writer import LONGEST, height, text_book
+from pipeline.workbook_writer import MAX_CELL, new_workbook, row_height
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -126,7 +126,7 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
     """Return the workbook of the college or class `whose`. `masked` leaves out ID numbers and telephones, for mail."""
     rows = [_masked(row) for row in rows] if masked else rows
     buffer = BytesIO()
-    with text_book(buffer) as book:
+    with new_workbook(buffer) as book:
         columns = form.columns
         sheet = book.add_worksheet(template.SHEET)
         title = f"{form.cohort} {whose} {NAME}"
@@ -146,8 +146,8 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
             template.style(book, num_format="@", text_wrap=True, bg_color=_GREY, **template.EDGE),
         )
         for at, row in enumerate(rows, template.BELOW):
-            sheet.set_row(at, height([row.to_do], [_WIDTH], line=15, least=22))
-            sheet.write_string(at, 0, row.to_do[:LONGEST], to_do)
+            sheet.set_row(at, row_height([row.to_do], [_WIDTH], line=15, minimum=22))
+            sheet.write_string(at, 0, row.to_do[:MAX_CELL], to_do)
             _write_row(sheet, at, row, columns, looks)
         end = template.HEADER + len(rows), len(columns) + 1
         sheet.freeze_panes(template.BELOW, 1)
@@ -191,7 +191,7 @@ def _write_row(
         severity, advice = row.faults.get(name, ("", ""))
         look = looks[not row.may_change(name), severity]
         if row.given[name]:
-            sheet.write_string(at, column.at, row.given[name][:LONGEST], look)
+            sheet.write_string(at, column.at, row.given[name][:MAX_CELL], look)
         else:
             sheet.write_blank(at, column.at, None, look)
         if advice:

@@ -192,7 +192,7 @@ _SHEET = PrintedList(
     head={"bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"},
     cell={"border": 1, "text_wrap": True, "num_format": "@"},
     line=14,
-    least=24,
+    minimum=24,
 )  # fmt: skip
 
 

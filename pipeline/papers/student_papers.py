@@ -23,7 +23,7 @@ _SHEET = PrintedList(
     head={"bold": True, "border": 1, "bg_color": "#ECECEC", "align": "center"},
     cell={"border": 1, "text_wrap": True, "num_format": "@"},
     line=16,
-    least=20,
+    minimum=20,
     landscape=False,
 )
 _DONE = "不用再做什么"

@@ -23,7 +23,7 @@ from pipeline.review.signatures import code_of, signed_digest
 from pipeline.tables import read_table
 from pipeline.tabulate.tabulate_stage import make_headcount
 from pipeline.typeset import paper_of, qr_svg, watermark
-from pipeline.workbook_writer import A4, PAGES, height, text_book
+from pipeline.workbook_writer import A4, PAGE_FOOTER, new_workbook, row_height
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -79,7 +79,7 @@ def _pdf_data(headcount: Headcount) -> dict[str, Any]:
 def write_headcount_xlsx(path: Path, headcount: Headcount) -> None:
     """Write the workbook (sheet 人数统计). Until the college may sign, it has no places to sign and no code."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with text_book(path) as book:
+    with new_workbook(path) as book:
         book.set_properties({"title": headcount.title, "author": ""})
         sheet, formats = book.add_worksheet("人数统计"), _Formats(book)
         _write_heads(sheet, formats, headcount)
@@ -124,7 +124,7 @@ def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> N
     wide = _widths(headcount)[1] - 2
     for row, (line, span) in enumerate(headcount.levels(), _TOP + 1):
         number = formats.number if line.kind == "major" else formats.total
-        sheet.set_row(row, height([line.major], [wide], line=15, least=24))
+        sheet.set_row(row, row_height([line.major], [wide], line=15, minimum=24))
         if span > 1:
             sheet.merge_range(row, 0, row + span - 1, 0, line.level, formats.level)
         elif span:
@@ -144,7 +144,7 @@ def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row:
     attested = formats.attested if headcount.ready else formats.warning
     for at, (text, form) in enumerate(((headcount.note, formats.note), (headcount.attestation, attested)), row):
         sheet.merge_range(at, 0, at, _LAST, text, form)
-        sheet.set_row(at, height([text], [wide - 6], line=15, least=22))
+        sheet.set_row(at, row_height([text], [wide - 6], line=15, minimum=22))
     if not headcount.ready:
         behind = {"image_data": io.BytesIO(watermark(printed.DRAFT)), "object_position": 3, "x_offset": 20}
         sheet.insert_image(_TOP, 1, "draft.png", {**behind, "description": printed.DRAFT})
@@ -184,7 +184,7 @@ def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
     sheet.repeat_rows(_TOP)
     sheet.print_area(0, 0, end, _LAST)
     sheet.center_horizontally()
-    sheet.set_footer(f"&L{headcount.foot}{PAGES}&R数据截至 {headcount.as_of.isoformat()}")
+    sheet.set_footer(f"&L{headcount.foot}{PAGE_FOOTER}&R数据截至 {headcount.as_of.isoformat()}")
     sheet.freeze_panes(_TOP + 1, 2)
     sheet.protect("", {"format_columns": True, "format_rows": True})
     sheet.hide_gridlines(2)

@@ -9,7 +9,7 @@ from pipeline.render import figures, sections
 from pipeline.render.fragments import Fragment, Picture, section
 from pipeline.render.registry_page import show_problems
 from pipeline.review.standing import formula_text
-from pipeline.summary import doubts
+from pipeline.summary import questions
 from pipeline.view import remaining_work
 from pipeline.view.all_colleges import Overview
 from pipeline.view.moves import COMPARED, Move, moves, who_moved
@@ -49,7 +49,7 @@ def banners(page: Overview) -> list[dict[str, str]]:
     """Return banners for inputs that could not be read and for doubtful results."""
     unread = [note["message"] for note in page.run.summary.get("notes", []) if note.get("level") == "error"]
     told = [("请先处理", str(message)) for message in unread[:5]]
-    told += [("请先核对", line) for line in doubts(page.run.summary, page.school)[:12]]
+    told += [("请先核对", line) for line in questions(page.run.summary, page.school)[:12]]
     colours = {"line": "#8b1a2b", "ground": "#fdf1f1", "sign": "!"}
     return [{"head": head, "text": text, **colours} for head, text in told]
 

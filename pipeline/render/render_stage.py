@@ -139,7 +139,7 @@ class Renderer:
     ) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
         guard = Guard(run)
-        with self.reporter.counting("页面", len(jobs)) as counted:
+        with self.reporter.progress_bar("页面", len(jobs)) as counted:
 
             def done(result: NotebookResult) -> None:
                 job, error, made = result.job, "" if result.ok else result.error, result.job.output_notebook

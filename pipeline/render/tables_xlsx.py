@@ -27,7 +27,7 @@ from pipeline.knowledge.text_columns import arrow
 from pipeline.render.frames import TITLES, column_words, heading
 from pipeline.tables import CSV_ROW_LIMIT, Frame
 from pipeline.view.run_tables import Run
-from pipeline.workbook_writer import A4, LONGEST, PAGES, room
+from pipeline.workbook_writer import A4, MAX_CELL, PAGE_FOOTER, text_width
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -123,7 +123,7 @@ def _fill(made: ZipFile, part: str, outline: str, frame: Frame) -> None:
 
 def _texts(column: pd.Series) -> pa.DictionaryArray:
     """Return a text column, each distinct text as the end of an XML tag and what follows it (a blank: nothing)."""
-    words = arrow(column.str.slice(0, LONGEST)).dictionary_encode()
+    words = arrow(column.str.slice(0, MAX_CELL)).dictionary_encode()
     distinct = words.dictionary
     special = pc.match_substring_regex(distinct, _SPECIAL)
     kept = pa.array(map(_kept, distinct.filter(special).to_pylist()), pa.large_string())
@@ -170,8 +170,8 @@ def _outline(sheet: Worksheet, first: Frame, rows: int, head: Format, text: Form
 
 def _width(name: str, values: list[str]) -> int:
     narrowest, widest = _WIDTHS
-    longest = max((room(value) for value in values), default=0)
-    return max(narrowest, room(name) + 4, min(longest + 2, widest))
+    longest = max((text_width(value) for value in values), default=0)
+    return max(narrowest, text_width(name) + 4, min(longest + 2, widest))
 
 
 def _page_setup(sheet: Worksheet, rows: int, widths: list[int]) -> None:
@@ -182,6 +182,6 @@ def _page_setup(sheet: Worksheet, rows: int, widths: list[int]) -> None:
     sheet.set_landscape()
     sheet.set_paper(A4)
     sheet.repeat_rows(0)
-    sheet.set_footer(f"&L&A{PAGES}")
+    sheet.set_footer(f"&L&A{PAGE_FOOTER}")
     if sum(widths) <= _PAPER:
         sheet.fit_to_pages(1, 0)

@@ -26,7 +26,7 @@ from pipeline.review.decisions import ACTIONS, STANDS
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.review_snapshot import ReviewSnapshot, college_students, records
 from pipeline.tables import STATUSES
-from pipeline.workbook_writer import text_book, write_row
+from pipeline.workbook_writer import new_workbook, write_row
 
 COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号", "证明"]
 OPINIONS = {ACTIONS[action]: action for action in STANDS} | {"审核通过": "approve"}
@@ -121,7 +121,7 @@ def write_sheet(path: Path, desk: ReviewSnapshot, college: College) -> Path:
         raise UsageError(f"已有文件 {path}，里面可能有填好的意见", where="--out", remedy="请换一个文件名")
     rows = college_students(desk.people, college).sort_values(["class_name", "student_number"])
     headings = (*COLUMNS, *_BESIDE)
-    with atomic_path(path) as draft, text_book(draft) as book:
+    with atomic_path(path) as draft, new_workbook(draft) as book:
         sheet = book.add_worksheet(_WORKSHEET)
         text = book.add_format({"num_format": "@"})
         for at, width in enumerate(_WIDTHS):

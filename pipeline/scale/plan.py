@@ -46,7 +46,7 @@ from pipeline.scale.reading import (
 )
 from pipeline.scale.spool import Spool, TableParts, gather_table, open_spool
 from pipeline.tables import Frame
-from pipeline.tabulate.tabulate_stage import put_together
+from pipeline.tabulate.tabulate_stage import sum_headcounts
 
 T = TypeVar("T")
 
@@ -244,7 +244,7 @@ class RunData:
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
         names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
-        headcount = put_together(self.spool.read_all(names.pop("headcount")))
+        headcount = sum_headcounts(self.spool.read_all(names.pop("headcount")))
         whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
         gathered = [TableParts(name, pieces, whose) for name, pieces in names.items()]
         gathered.append(TableParts("extras", tuple(self._extras), ((),) * len(self._extras)))

@@ -29,7 +29,7 @@ UNLISTED = "（名单外）"
 
 def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame:
     """Return `headcount`: a row per major, and `UNLISTED` per college that `extras` (no registry row) claim."""
-    whole = certifications[(certifications["identity"] == "certified") & (certifications["record"] == "certified")]
+    certified = certifications[(certifications["identity"] == "certified") & (certifications["record"] == "certified")]
     marks = pd.DataFrame(
         {
             **{key: roster[key] for key in KEYS},
@@ -37,7 +37,7 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
             "male": roster["gender"] == "男",
             "female": roster["gender"] == "女",
             "submitted": roster["submission_id"] != "",
-            "certified": among(roster["submission_id"], whole["submission_id"]) & (roster["submission_id"] != ""),
+            "certified": among(roster["submission_id"], certified["submission_id"]) & (roster["submission_id"] != ""),
             "awaiting": roster["status"] == "awaiting",
             "approved": roster["status"] == "approved",
             "missing": roster["status"] == "missing",
@@ -52,11 +52,11 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
     return conform(counted.assign(equal=equal), "headcount")
 
 
-def put_together(parts: Frame) -> Frame:
+def sum_headcounts(parts: Frame) -> Frame:
     """Return the sum of the headcounts of all parts. Several parts may count extras in the same row."""
     numbers = [name for name in COLUMNS["headcount"] if name not in KEYS]
-    added = parts.groupby(KEYS, sort=True, as_index=False)[numbers].sum()
-    return conform(added.assign(equal=added["equal"] > 0), "headcount")
+    sums = parts.groupby(KEYS, sort=True, as_index=False)[numbers].sum()
+    return conform(sums.assign(equal=sums["equal"] > 0), "headcount")
 
 
 def _claimed(extras: Frame, roster: Frame) -> Frame:
@@ -81,22 +81,22 @@ def make_differences(roster: Frame, counting: Frame) -> Frame:
     extras = counting[~among(counting["submission_id"], roster["submission_id"])]
     standing = roster[roster["submission_id"] != ""]
     claimed = counting.set_index("submission_id")[KEYS].reindex(standing["submission_id"]).set_axis(standing.index)
-    held = standing[KEYS]
-    given = (claimed != "").all(axis=1)
-    unlike = [by_distinct(claimed[key], comparable) != by_distinct(held[key], comparable) for key in KEYS]
-    moved = standing[given & pd.concat(unlike, axis=1).any(axis=1)]
-    there = claimed.loc[moved.index]
+    registered = standing[KEYS]
+    complete = (claimed != "").all(axis=1)
+    differing = [by_distinct(claimed[key], comparable) != by_distinct(registered[key], comparable) for key in KEYS]
+    moved = standing[complete & pd.concat(differing, axis=1).any(axis=1)]
+    target = claimed.loc[moved.index]
     parts = [
         _rows(roster[roster["status"] == "missing"], "missing"),
         _rows(roster[~roster["status"].isin(["approved", "missing"])], "not_approved"),
         _rows(extras, "extra"),
-        _rows(moved, "moved_out", elsewhere=_named(there)),
-        _rows(moved.assign(**{key: there[key] for key in KEYS}), "moved_in", elsewhere=_named(moved[KEYS])),
+        _rows(moved, "moved_out", elsewhere=_joined_keys(target)),
+        _rows(moved.assign(**{key: target[key] for key in KEYS}), "moved_in", elsewhere=_joined_keys(moved[KEYS])),
     ]
     return pd.concat(parts, ignore_index=True).sort_values([*KEYS, "kind", "student_number"], ignore_index=True)
 
 
-def _named(keys: Frame) -> pd.Series:
+def _joined_keys(keys: Frame) -> pd.Series:
     return keys["school"] + " " + keys["college"] + " " + keys["education_level"] + " " + keys["major"]
 
 
@@ -105,15 +105,15 @@ def _rows(people: Frame, kind: str, elsewhere: pd.Series | None = None) -> Frame
     return columns.assign(kind=kind, elsewhere="" if elsewhere is None else elsewhere)[_DIFFERENCES].astype("str")
 
 
-_BESIDE = ["rework", "score_low", "score_high"]
-_STANDING = ["first_pass_rate", "submitted_on_time", "score", *_BESIDE]
+_EXTRA_COLUMNS = ["rework", "score_low", "score_high"]
+_STANDING = ["first_pass_rate", "submitted_on_time", "score", *_EXTRA_COLUMNS]
 _COLLEGE = ["school", "college"]
 _CLASS = ["school", "college", "class_name"]
 _FROM_REGISTRY = (
     "school", "college", "class_name", "major", "education_level", "student_number", "name", "gender",
 )  # fmt: skip
 _OUTSIDE = {"outside": "reason", "outside_source": "source", "outside_by": "by", "outside_at": "at"}
-"""Columns of students that say why somebody does not belong to the class, and who says so, by those of `outside`."""
+"""Columns of students to columns of the table `outside`."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def tabulate(cohort: Cohort, judged: Judged, reviewed: Reviewed, counselors: Fra
         "outside": conform(reviewed.students[~belongs].rename(columns=_OUTSIDE), "outside"),
         "registry": reviewed.students.drop(columns="submission_id").reset_index(drop=True),
     }
-    return Tabulated(tables, counts, rework_rates(_rounds(judged.submissions, reviewed, _codes(cohort))))
+    return Tabulated(tables, counts, rework_rates(_rework_rounds(judged.submissions, reviewed, _codes(cohort))))
 
 
 def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisions: Frame, counselors: Frame) -> Frame:
@@ -168,8 +168,8 @@ def make_roster(registry: Frame, submissions: pd.Series, findings: Frame, decisi
     name`.
     """
     status = statuses(registry.assign(submission_id=submissions), decisions["decision_state"], findings)
-    asking = findings[~findings["excepted"] & (findings["severity"] != "info") & (findings["submission_id"] != "")]
-    open_count = submissions.map(asking["submission_id"].value_counts()).fillna(0).astype("int64")
+    counted = findings[~findings["excepted"] & (findings["severity"] != "info") & (findings["submission_id"] != "")]
+    open_count = submissions.map(counted["submission_id"].value_counts()).fillna(0).astype("int64")
     names = counselors.drop_duplicates(_CLASS).set_index(_CLASS)["name"]
     counselor = pd.Series("", index=registry.index, dtype="str")
     if not registry.empty:  # no student and no counselor: pandas cannot join two such tables of texts
@@ -197,13 +197,13 @@ def make_course(roster: Frame, submissions: Frame) -> Frame:
     counting = submissions["superseded_by"].where(submissions["superseded_by"] != "", submissions["submission_id"])
     dated = submissions["submitted_at"].where(_day(submissions["submitted_at"]) != "", "9999")
     first = roster["submission_id"].map(dated.groupby(counting).min().replace("9999", "").astype("str"))
-    kept = {
+    events = {
         "submitted": (roster["submission_id"] != "", first),
         "approved": (roster["status"] == "approved", roster["decided_at"]),
     }
     marks = [
-        roster.loc[counts, _CLASS].assign(day=_day(moments[counts]), **{each: int(each == name) for each in kept})
-        for name, (counts, moments) in kept.items()
+        roster.loc[counts, _CLASS].assign(day=_day(moments[counts]), **{event: int(event == name) for event in events})
+        for name, (counts, moments) in events.items()
     ]
     return conform(pd.concat(marks, ignore_index=True).groupby([*_CLASS, "day"], as_index=False).sum(), "course")
 
@@ -225,48 +225,48 @@ def _codes(cohort: Cohort) -> dict[str, str]:
     return {school.name: school.code for school in cohort.schools}
 
 
-def _rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
+def _rework_rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]) -> Frame:
     students = reviewed.students[reviewed.students["outside"] == ""]
     returned = reviewed.entries[(reviewed.entries["kind"] == "decision") & (reviewed.entries["action"] == "return")]
     keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
-    again = among(students["submission_id"], submissions["superseded_by"].unique())
+    resubmitted = among(students["submission_id"], submissions["superseded_by"].unique())
     return students[["school", "college", "submission_id"]].assign(
-        resubmitted=again & (students["submission_id"] != ""),
+        resubmitted=resubmitted & (students["submission_id"] != ""),
         returned=among(keys, returned["school_code"] + "/" + returned["student_number"]),
     )
 
 
 def extra_submissions(matched: Matched) -> Frame:
     """Return the claimed values of submissions without a registry row, of schools with a registry."""
-    alone = (matched.evidence["standing_row"] < 0) & ~matched.counting["school"].isin(list(matched.unread))
-    return matched.counting[alone][KEYS]
+    unregistered = (matched.evidence["standing_row"] < 0) & ~matched.counting["school"].isin(list(matched.unread))
+    return matched.counting[unregistered][KEYS]
 
 
 def make_colleges(counts: Frame, rework: Frame, signatures: Frame, weights: Standing, codes: dict[str, str]) -> Frame:
     """Return `colleges`. A college's standing is fixed at its acceptance; only its rank changes."""
-    both = counts.merge(rework, on=_COLLEGE, how="left")
-    both["rework"] = both["rework"].fillna(0.0)
-    ranked = standing(both, weights)
+    colleges = counts.merge(rework, on=_COLLEGE, how="left")
+    colleges["rework"] = colleges["rework"].fillna(0.0)
+    ranked = standing(colleges, weights)
     coded = ranked.assign(school_code=ranked["school"].map(codes).fillna("").astype("str"))
     joined = coded.merge(signatures, on=["school_code", "college"], how="left")
     text = {name: joined[name].fillna("").astype("str") for name in ("signed_at", "accepted_at", "standing")}
-    return typed(_stood_still(joined.assign(**text)))[[*COLUMNS["colleges"], *_BESIDE]]
+    return typed(_restore_accepted(joined.assign(**text)))[[*COLUMNS["colleges"], *_EXTRA_COLUMNS]]
 
 
 def standing_of(colleges: Frame, college: College) -> dict[str, float]:
     """Return the standing values of one college in a run's `colleges`. `accept` stores them."""
-    own = college.rows_of(colleges)
-    return {} if own.empty else {name: float(own[name].iloc[0]) for name in _STANDING}
+    row = college.rows_of(colleges)
+    return {} if row.empty else {name: float(row[name].iloc[0]) for name in _STANDING}
 
 
-def _stood_still(rows: Frame) -> Frame:
+def _restore_accepted(rows: Frame) -> Frame:
     """Replace the standing of accepted colleges by the stored one, and rank again."""
-    kept = [json.loads(text) if text else {} for text in rows["standing"]]
-    if not any(kept):
+    stored = [json.loads(text) if text else {} for text in rows["standing"]]
+    if not any(stored):
         return rows
     for name in _STANDING:
-        own = pd.Series([one.get(name) for one in kept], index=rows.index, dtype="float64")
-        rows[name] = own.fillna(rows[name].astype("float64"))
+        values = pd.Series([accepted.get(name) for accepted in stored], index=rows.index, dtype="float64")
+        rows[name] = values.fillna(rows[name].astype("float64"))
     return rows.assign(rank=rank_of(rows["score"]))
 
 
@@ -280,19 +280,19 @@ def count_colleges(
 ) -> Frame:
     """Return `colleges` without signatures and standing. `submitted_at` is by submission id."""
     day = submitted_at.astype("str").reindex(roster["submission_id"]).fillna("").str.slice(0, 10).set_axis(roster.index)
-    has = roster["submission_id"] != ""
-    on_time = has & (day >= window.opens.isoformat()) & (day <= window.closes.isoformat())
+    submitted = roster["submission_id"] != ""
+    on_time = submitted & (day >= window.opens.isoformat()) & (day <= window.closes.isoformat())
     marks = pd.DataFrame(
         {
             **{key: roster[key] for key in _COLLEGE},
             "open_findings": roster["open_findings"],
-            "with_submission": has,
-            "first_passed": has & ~among(roster["submission_id"], first_failed),
+            "with_submission": submitted,
+            "first_passed": submitted & ~among(roster["submission_id"], first_failed),
             "on_time": on_time,
         }
     )
-    added = ["registered", "submitted", "certified", "approved"]
-    counts = headcount[headcount["registered"] > 0].groupby(_COLLEGE)[added].sum()
+    columns = ["registered", "submitted", "certified", "approved"]
+    counts = headcount[headcount["registered"] > 0].groupby(_COLLEGE)[columns].sum()
     sums = counts.join(marks.groupby(_COLLEGE).sum()).reset_index()
     return sums.assign(
         first_pass_rate=_share(sums["first_passed"], sums["with_submission"]),

@@ -8,8 +8,8 @@ import pytest
 from pipeline.cohort import load_cohort
 from pipeline.errors import UsageError
 from pipeline.review.review_snapshot import load_tables
-from pipeline.student_facts import _find
-from pipeline.summary import doubts, skipped_with_numbers
+from pipeline.student_facts import _find_student
+from pipeline.summary import questions, skipped_with_numbers
 from tests.cohorts import make_cohort
 from tests.scale.runs import check, table
 
@@ -38,9 +38,9 @@ def test_nobody_whom_a_registry_knows_is_skipped_and_every_other_number_is_told(
     ).all()
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     assert [(row["row"], row["why"], row["number"]) for row in summary["skipped_rows"]] == [(3, "示例行", "9999999999")]
-    assert "submissions/10534.csv 第 3 行（示例行）" in "".join(doubts(summary))
+    assert "submissions/10534.csv 第 3 行（示例行）" in "".join(questions(summary))
     with pytest.raises(UsageError, match="第 3 行（示例行）"):
-        _find(load_tables(load_cohort(folder), run), "9999999999", skipped_with_numbers(summary))
+        _find_student(load_tables(load_cohort(folder), run), "9999999999", skipped_with_numbers(summary))
 
 
 def test_a_registry_keeps_its_students_with_masked_names_and_tells_its_examples(tmp_path):
@@ -53,4 +53,4 @@ def test_a_registry_keeps_its_students_with_masked_names_and_tells_its_examples(
     known = table(run, "roster").query("school == '湖南科技大学'")["student_number"]
     assert sorted(known) == sorted(rows["学号"].drop(1))
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    assert "registry/10534.csv 第 3 行（示例行）" in "".join(doubts(summary))
+    assert "registry/10534.csv 第 3 行（示例行）" in "".join(questions(summary))
