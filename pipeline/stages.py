@@ -14,9 +14,9 @@ import pandas as pd
 from pipeline import summary as summaries
 from pipeline.cache import Fingerprint, open_cache
 from pipeline.check.check_stage import judge_parts
-from pipeline.check.data_docs import added_results, slim_results
+from pipeline.check.data_docs import slim_results, sum_results
 from pipeline.check.rule import Rule, facts_of
-from pipeline.check.shared import counted, shared_faults_of
+from pipeline.check.shared import count_signs, shared_faults_of
 from pipeline.check.validate import preload
 from pipeline.cohort import Cohort
 from pipeline.collect.school_tables import read_people
@@ -128,7 +128,7 @@ def _collect_match_check(settings: RunSettings, options: RunOptions, rules: list
         if not run.work.parallel:
             loader.join()
         judged = run.each_part(match_and_check)
-        run.folder.write_validations(added_results([part.results for part in judged]))
+        run.folder.write_validations(sum_results([part.results for part in judged]))
         earlier_faults = list[str]()
         for _, earlier in counting_runs((cohort.reports_folder / "runs").glob("[!.]*")):
             earlier_faults += [fault["number"] for fault in earlier.get("shared_faults", [])]
@@ -178,7 +178,8 @@ def match_and_check(spool: Spool, part: Part) -> parts.PartJudged:
     matched = match_resolved(submissions, replace(registries, rows=scoped))
     checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
     parts.write_judged(spool, part, matched, checked, changes)
-    return parts.PartJudged(checked.not_checked, slim_results(checked.results), counted(checked.signs), checked.places)
+    results, signs = slim_results(checked.results), count_signs(checked.signs)
+    return parts.PartJudged(checked.not_checked, results, signs, checked.places)
 
 
 def review_and_tabulate(spool: Spool, part: Part) -> parts.PartResult:

@@ -36,33 +36,33 @@ def slim_results(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def added_results(parts: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def sum_results(parts: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return the results of several parts as one: counts are summed, and a success must be every part's."""
     suites: dict[str, dict[str, Any]] = {}
     for suite in (suite for part in parts for suite in part):
         results = suites.setdefault(suite["suite"], {**suite, "results": {}})["results"]
-        for one in suite["results"]:
-            rule = one["expectation_config"]["meta"]["rule"]
-            results[rule] = _added(results[rule], one) if rule in results else one
+        for result in suite["results"]:
+            rule = result["expectation_config"]["meta"]["rule"]
+            results[rule] = _sum_result(results[rule], result) if rule in results else result
     return [{**suite, "results": [*suite["results"].values()]} for suite in suites.values()]
 
 
-def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    counts = Counter[str](one["result"])
-    counts.update(other["result"])
-    success, raised = one["success"] and other["success"], one["raised"] or other["raised"]
-    return {**one, "success": success, "raised": raised, "result": dict(counts)}
+def _sum_result(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    counts = Counter[str](left["result"])
+    counts.update(right["result"])
+    success, raised = left["success"] and right["success"], left["raised"] or right["raised"]
+    return {**left, "success": success, "raised": raised, "result": dict(counts)}
 
 
 def _slim(result: Any) -> dict[str, Any]:  # noqa: ANN401 - Great Expectations' own, imported late
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    judged = result.expectation_config
-    kwargs = {key: value for key, value in judged.kwargs.items() if key not in ("batch_id", "facts")}
-    words = {name: getattr(judged, name) for name in ("meta", "notes", "description", "severity")}
+    config = result.expectation_config
+    kwargs = {key: value for key, value in config.kwargs.items() if key not in ("batch_id", "facts")}
+    texts = {name: getattr(config, name) for name in ("meta", "notes", "description", "severity")}
     return {
         "success": bool(result.success),
-        "expectation_config": ExpectationConfiguration(judged.type, kwargs, **words).to_json_dict(),
+        "expectation_config": ExpectationConfiguration(config.type, kwargs, **texts).to_json_dict(),
         "result": {name: result.result[name] or 0 for name in _COUNTS if name in result.result},
         "raised": bool(exceptions_of(result)),
     }
@@ -79,20 +79,20 @@ def write_data_docs(run: Path, folder: Path) -> Path:
         raise InputError(
             "这次运行没有留下校验结果", where=str(run), remedy="请重新运行 mingce run 或 mingce check"
         ) from None
-    made = datetime.fromtimestamp((run / FILE).stat().st_mtime).astimezone()
+    created = datetime.fromtimestamp((run / FILE).stat().st_mtime).astimezone()
     site, index = folder / f"great-expectations-{run.name}", folder / "index.html"
     shutil.rmtree(site, ignore_errors=True)
     with atomic_folder(site) as draft:
-        _write_site(suites, run.name, made, draft)
+        _write_site(suites, run.name, created, draft)
     with atomic_path(index) as page:
-        page.write_text(_office_page(suites, run, made, site.name), encoding="utf-8")
+        page.write_text(_office_page(suites, run, created, site.name), encoding="utf-8")
     return index
 
 
-def _write_site(suites: list[dict[str, Any]], run_id: str, made: datetime, folder: Path) -> None:
+def _write_site(suites: list[dict[str, Any]], run_id: str, created: datetime, folder: Path) -> None:
     page, index = ({"module_name": "pipeline.check.expectations", "class_name": name} for name in ("DocsPage", "Index"))
     section = {"class_name": "DefaultSiteSectionBuilder", "view": page}
-    built = context(
+    site = context(
         data_docs_sites={
             "run": {
                 "class_name": "SiteBuilder",
@@ -104,12 +104,12 @@ def _write_site(suites: list[dict[str, Any]], run_id: str, made: datetime, folde
         }
     )
     for suite in suites:
-        _keep(built, suite, run_id, made)
-    built.build_data_docs()
+        _store_suite(site, suite, run_id, created)
+    site.build_data_docs()
     shutil.rmtree(folder / "static", ignore_errors=True)  # unused by these pages
 
 
-def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> None:  # noqa: ANN401 - imported late
+def _store_suite(site: Any, suite: dict[str, Any], run_id: str, created: datetime) -> None:  # noqa: ANN401 - imported late
     from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import (
@@ -122,27 +122,27 @@ def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> Non
     import pipeline.check.expectations  # noqa: F401  # pyright: ignore[reportUnusedImport] - registers our types
 
     name = suite["suite"]
-    configs = [ExpectationConfiguration(**one["expectation_config"]) for one in suite["results"]]
+    configs = [ExpectationConfiguration(**entry["expectation_config"]) for entry in suite["results"]]
     results = [
         ExpectationValidationResult(
-            success=one["success"],
+            success=entry["success"],
             expectation_config=config,
-            result=one["result"] | _percentages(one["result"]),
+            result=entry["result"] | _percentages(entry["result"]),
             exception_info={
-                "raised_exception": one["raised"],
+                "raised_exception": entry["raised"],
                 "exception_traceback": None,
-                "exception_message": "规则未能运行" if one["raised"] else None,
+                "exception_message": "规则未能运行" if entry["raised"] else None,
             },
         )
-        for config, one in zip(configs, suite["results"], strict=True)
+        for config, entry in zip(configs, suite["results"], strict=True)
     ]
     # Great Expectations tries to read a run's name as a date: "-9999" at its end would be an offset of 99 hours.
-    run = RunIdentifier(run_name=f"运行 {run_id}", run_time=made)
-    built.suites.add(ExpectationSuite(name=name, expectations=configs, notes=_title(name)))
-    built.validation_results_store.set(
+    run = RunIdentifier(run_name=f"运行 {run_id}", run_time=created)
+    site.suites.add(ExpectationSuite(name=name, expectations=configs, notes=_title(name)))
+    site.validation_results_store.set(
         ValidationResultIdentifier(ExpectationSuiteIdentifier(name), run, name),
         ExpectationSuiteValidationResult(
-            success=all(one["success"] for one in suite["results"]),
+            success=all(entry["success"] for entry in suite["results"]),
             results=results,
             suite_name=name,
             statistics=calc_validation_statistics(results)._asdict(),
@@ -153,18 +153,18 @@ def _keep(built: Any, suite: dict[str, Any], run_id: str, made: datetime) -> Non
 
 def _percentages(counts: dict[str, int]) -> dict[str, float]:
     """Return the shares that Great Expectations' pages show: of all rows, and of those that are not blank."""
-    every, missing = counts.get("element_count", 0), counts.get("missing_count", 0)
+    total, missing = counts.get("element_count", 0), counts.get("missing_count", 0)
     return {
-        "unexpected_percent": 100 * counts.get("unexpected_count", 0) / max(every - missing, 1),
-        "missing_percent": 100 * missing / max(every, 1),
+        "unexpected_percent": 100 * counts.get("unexpected_count", 0) / max(total - missing, 1),
+        "missing_percent": 100 * missing / max(total, 1),
     }
 
 
-def _office_page(suites: list[dict[str, Any]], run: Path, made: datetime, site: str) -> str:
+def _office_page(suites: list[dict[str, Any]], run: Path, created: datetime, site: str) -> str:
     pages = Environment(loader=FileSystemLoader(resources.templates() / "data_docs"), autoescape=True)
     return pages.get_template("office.j2").render(
         run=run.name,
-        made=f"{made:%Y-%m-%d %H:%M}",
+        made=f"{created:%Y-%m-%d %H:%M}",
         version=suites[0].get("version", "") if suites else "",
         site=f"{site}/index.html",
         suites=suites,

@@ -28,7 +28,7 @@ from great_expectations.validator.validator import ValidationDependencies
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from pipeline import fields, resources
-from pipeline.check.logic import DOCS, LOGIC, Logic, columns_read, own_field
+from pipeline.check.logic import DOCS, LOGIC, Logic, columns_read, field_in_name
 from pipeline.check.rule import Broken, Rule, facts_from
 from pipeline.check.stock import expectation_type
 from pipeline.check.suites import read_suite
@@ -60,13 +60,13 @@ class TableRows(TableMetricProvider):
 
 
 def _as_text(table: Frame) -> Frame:
-    """Return the table with its fields as text, blank where a value is missing, as mingce's tables hold them."""
-    odd = {
+    """Return the table with its fields as text; missing values become blanks."""
+    converted = {
         str(name): _text_of(column)
         for name, column in table.items()
         if (name in _TEXT or column.dtype in ("object", "str")) and not _is_text(column)
     }
-    return table.assign(**odd) if odd else table
+    return table.assign(**converted) if converted else table
 
 
 def _is_text(column: pd.Series) -> bool:
@@ -111,18 +111,18 @@ class RowExpectation(BatchExpectation):
         """Return the one metric. The inherited method makes the expectation's configuration anew a dozen times."""
         if self.row_condition is not None:
             return super().get_validation_dependencies(execution_engine, runtime_configuration)
-        wanted = (runtime_configuration or {}).get("result_format", self.result_format)
+        result_format = (runtime_configuration or {}).get("result_format", self.result_format)
         metric = MetricConfiguration(METRIC, dict.fromkeys(self.domain_keys) | {"batch_id": self.batch_id})
-        return ValidationDependencies({METRIC: metric}, parse_result_format(wanted))
+        return ValidationDependencies({METRIC: metric}, parse_result_format(result_format))
 
     def broken(self, table: Frame) -> Broken:
         """Return the rows that break the rule."""
-        own = own_field(self.expectation_type)
+        own = field_in_name(self.expectation_type)
         moved = own and self.column not in ("", own) and columns_read(self.expectation_type) == frozenset({own})
-        asked = own if moved else self.column
+        column = own if moved else self.column
         if self.column in table and (moved or not _is_text(table[self.column])):
-            table = table.assign(**{asked: _text_of(table[self.column])})
-        return type(self).logic(table, facts_from(self.facts), asked)
+            table = table.assign(**{column: _text_of(table[self.column])})
+        return type(self).logic(table, facts_from(self.facts), column)
 
     def _validate(
         self,
@@ -137,8 +137,8 @@ class RowExpectation(BatchExpectation):
             rows = rows & (table["superseded_by"] == "").to_numpy()
         failing = np.flatnonzero(rows)
         share = len(failing) / len(table) if len(table) else 0.0
-        wanted = cast("dict[str, Any]", (runtime_configuration or {}).get("result_format", {}))
-        names = cast("list[str]", wanted.get("unexpected_index_column_names") or [])
+        result_format = cast("dict[str, Any]", (runtime_configuration or {}).get("result_format", {}))
+        names = cast("list[str]", result_format.get("unexpected_index_column_names") or [])
         result: dict[str, Any] = {
             "element_count": len(table),
             "unexpected_count": len(failing),
@@ -146,20 +146,20 @@ class RowExpectation(BatchExpectation):
             "unexpected_index_list": labels.take(failing).tolist(),
         }
         if names:
-            asked = [name for name in dict.fromkeys([self.column, *names]) if name in table]
-            result["unexpected_index_list"] = table[asked].iloc[failing].to_dict("records")
-        if wanted.get("result_format") == "COMPLETE":
-            told = {"field": broken.field, "given": broken.given, "expected": broken.expected}
-            told["severity"] = broken.severity
-            result["details"] = {name: of.iloc[failing].tolist() for name, of in told.items() if of is not None}
+            columns = [name for name in dict.fromkeys([self.column, *names]) if name in table]
+            result["unexpected_index_list"] = table[columns].iloc[failing].to_dict("records")
+        if result_format.get("result_format") == "COMPLETE":
+            details = {"field": broken.field, "given": broken.given, "expected": broken.expected}
+            details["severity"] = broken.severity
+            result["details"] = {name: of.iloc[failing].tolist() for name, of in details.items() if of is not None}
         return {"success": round(share + cast("float", self.mostly), 9) <= 1, "result": result}
 
 
 def _type_of(name: str, logic: Logic) -> type[RowExpectation]:
     camel = "".join(part.title() for part in name.split("_"))
-    said: dict[str, Any] = {"description": " ".join(DOCS[name].split()), "__annotations__": {"description": str}}
+    description: dict[str, Any] = {"description": " ".join(DOCS[name].split()), "__annotations__": {"description": str}}
     members = {"logic": staticmethod(logic), "__doc__": DOCS[name], "__module__": __name__}
-    return type(camel, (RowExpectation,), members | said)
+    return type(camel, (RowExpectation,), members | description)
 
 
 TYPES: dict[str, type[RowExpectation]] = {name: _type_of(name, logic) for name, logic in LOGIC.items()}
@@ -167,14 +167,14 @@ TYPES: dict[str, type[RowExpectation]] = {name: _type_of(name, logic) for name, 
 
 def expectation_of(rule: Rule, **settings: Any) -> BatchExpectation:  # noqa: ANN401 - any setting of a type
     """Return a rule's expectation with severity, message and description. `settings` are for our own types."""
-    told = ("severity", "actor", "message", "since", "page", "field")
-    meta = {"rule": rule.name, **{name: getattr(rule, name) for name in told}}
-    words = {"description": f"{rule.name} {rule.message}", "notes": rule.about or None, "severity": rule.severity}
+    names = ("severity", "actor", "message", "since", "page", "field")
+    meta = {"rule": rule.name, **{name: getattr(rule, name) for name in names}}
+    texts = {"description": f"{rule.name} {rule.message}", "notes": rule.about or None, "severity": rule.severity}
     if not rule.stock:
-        return TYPES[rule.expectation](column=rule.field, meta=meta, **words, **rule.kwargs, **settings)
+        return TYPES[rule.expectation](column=rule.field, meta=meta, **texts, **rule.kwargs, **settings)
     kind = expectation_type(rule.expectation)
     assert kind is not None  # suites.office_rules refuses unknown names
-    return kind(**rule.kwargs, meta=meta, **words)
+    return kind(**rule.kwargs, meta=meta, **texts)
 
 
 def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
@@ -189,14 +189,14 @@ def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
     """
     if name not in SUITES:
         raise ValueError(f"no suite {name!r}: {', '.join(SUITES)}")
-    given = {"facts": {"$PARAMETER": facts}} if facts else {}
+    parameters = {"facts": {"$PARAMETER": facts}} if facts else {}
     month = facts_from(None).undergraduate_month
     expectations: list[BatchExpectation] = []
     for rule in read_suite(resources.expectations() / f"{name}.yml"):
         read = columns_read(rule.expectation, rule.field)
         if not rule.needs and read is not None and read <= set(SUBMISSIONS):
-            worded = replace(rule, message=rule.message.replace("{undergraduate_month}", month))
-            expectations.append(expectation_of(worded, counting=True, **given))
+            filled = replace(rule, message=rule.message.replace("{undergraduate_month}", month))
+            expectations.append(expectation_of(filled, counting=True, **parameters))
     return gx.ExpectationSuite(name=name, expectations=expectations)
 
 

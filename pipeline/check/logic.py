@@ -25,7 +25,7 @@ from pipeline.normalise.text_repairs import comparable
 from pipeline.tables import SUBMISSIONS, Frame
 
 Logic = Callable[[Frame, Facts, str], Broken]
-"""From the table, the facts and the rule's field to the rows that break the rule."""
+"""Returns the rows that break the rule, given the table, the facts and the rule's field."""
 
 ORIGIN = ("origin_province", "origin_city", "origin_county")
 
@@ -45,17 +45,17 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
 
     Both sides are normalised; width, case, spaces and dashes do not count, nor does a region's later name.
     """
-    held = table[f"registry_{column}"]
-    asked = (table[column] != held) & (table["matched_row"] >= 0) & given(table[column]) & given(held)
+    registered = table[f"registry_{column}"]
+    differs = (table[column] != registered) & given(table[column]) & given(registered) & (table["matched_row"] >= 0)
     if column == "school":  # `school.vocabulary` reports unknown schools
-        asked &= table["school_named"]
-    differs = np.flatnonzero(asked & ~at_fault(table, column))
+        differs &= table["school_named"]
+    rows = np.flatnonzero(differs & ~is_faulty(table, column))
     broken = np.zeros(len(table), dtype=bool)
-    broken[differs] = ~equal_to_registry(table.iloc[differs], facts, column)
-    return Broken(pd.Series(broken, index=table.index), expected=held)
+    broken[rows] = ~equal_to_registry(table.iloc[rows], facts, column)
+    return Broken(pd.Series(broken, index=table.index), expected=registered)
 
 
-def at_fault(table: Frame, column: str) -> Mask:
+def is_faulty(table: Frame, column: str) -> Mask:
     """Return where the matched registry row's own value of a field breaks a rule of the registry."""
     faults = table["registry_faults"]
     return flag(faults, fits_pattern(faults, rf".* {column} .*"))
@@ -67,8 +67,8 @@ def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
     equal |= covered(column, rows[column], rows[f"registry_{column}"])
     equal |= covered(column, rows[f"registry_{column}"], rows[column])
     if column in ORIGIN:  # names of any year are one region; two places of that year stay two
-        here, held = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
-        equal |= same_regions(here, held, enrolled_in(rows, facts))[column.removeprefix("origin_")]
+        submitted, registered = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
+        equal |= same_regions(submitted, registered, enrolled_in(rows, facts))[column.removeprefix("origin_")]
     return equal.to_numpy()
 
 
@@ -97,13 +97,13 @@ LOGIC: dict[str, Logic] = {
 }
 
 
-def own_field(name: str) -> str:
+def field_in_name(name: str) -> str:
     """Return the field in an expectation type's name (`expect_email_format`: email), or ""."""
-    named = [field for field in fields.names() if name.startswith(f"expect_{field}_") and name in RULES]
-    return max(named, key=len, default="")
+    candidates = [field for field in fields.names() if name.startswith(f"expect_{field}_") and name in RULES]
+    return max(candidates, key=len, default="")
 
 
-class _Noting(pd.DataFrame):
+class _RecordingTable(pd.DataFrame):
     """A table that records in its attributes which columns are read."""
 
     def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as pandas has it
@@ -116,7 +116,7 @@ class _Noting(pd.DataFrame):
 @cache
 def columns_read(name: str, column: str = "") -> frozenset[str] | None:
     """Return the columns that a type's logic reads of an empty table, or None if it needs other tables."""
-    table = _Noting({column: pd.Series(dtype="str") for column in SUBMISSIONS})
+    table = _RecordingTable({column: pd.Series(dtype="str") for column in SUBMISSIONS})
     try:
         LOGIC[name](table, facts_from(None), column)
     except KeyError:

@@ -53,7 +53,7 @@ def facts_of(cohort: Cohort, words: Vocabulary) -> Facts:
     )
 
 
-def facts_from(given: Facts | Mapping[str, Any] | None) -> Facts:
+def facts_from(values: Facts | Mapping[str, Any] | None) -> Facts:
     """Return the facts that an expectation was given. Facts that plain data leaves out are those of `facts.toml`.
 
     Args:
@@ -63,22 +63,22 @@ def facts_from(given: Facts | Mapping[str, Any] | None) -> Facts:
     Raises:
         ValueError: a name is no fact, or a value is of another kind.
     """
-    return given if isinstance(given, Facts) else _facts(dumps(dict(given or {}), default=str, sort_keys=True))
+    return values if isinstance(values, Facts) else _facts(dumps(dict(values or {}), default=str, sort_keys=True))
 
 
 @lru_cache(maxsize=8)
-def _facts(given: str) -> Facts:
-    told: dict[str, Any] = tomllib.loads((resources.expectations() / "facts.toml").read_text(encoding="utf-8"))
-    more = cast("dict[str, Any]", loads(given))
-    unknown = sorted(more.keys() - told.keys() - {"codes"})
+def _facts(values: str) -> Facts:
+    facts: dict[str, Any] = tomllib.loads((resources.expectations() / "facts.toml").read_text(encoding="utf-8"))
+    changes = cast("dict[str, Any]", loads(values))
+    unknown = sorted(changes.keys() - facts.keys() - {"codes"})
     if unknown:
         raise ValueError(f"no such facts: {', '.join(unknown)}")
-    told |= more
+    facts |= changes
     tables = {
         name: CodeTable(name, tuple(labels), {"".join(label.split()).casefold(): label for label in labels})
-        for name, labels in more.get("codes", {}).items()
+        for name, labels in changes.get("codes", {}).items()
     }
-    return TypeAdapter(Facts).validate_python(told | {"words": Vocabulary({**load_codes(), **tables}, {}, {})})
+    return TypeAdapter(Facts).validate_python(facts | {"words": Vocabulary({**load_codes(), **tables}, {}, {})})
 
 
 Answer = TypeVar("Answer")
@@ -90,10 +90,9 @@ SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 class Rule:
     """One rule: what Great Expectations judges, and what a finding says.
 
-    `needs` is what the rule cannot be judged without; `reads` are the fields that it reads beside its own. `together`:
-    it compares several fields or rows, so the field's own value may be right. `stock` marks Great Expectations' own
-    expectations. `written` holds `kwargs` as they stand in the file. `about` says in Chinese what breaks the rule.
-    `place` is file and line.
+    `needs` is what the rule cannot be judged without; `reads` are further fields that it reads. `together`: it compares
+    several fields or rows, so the field's own value may be right. `stock` marks Great Expectations' own expectations.
+    `written` holds `kwargs` as text. `about` says in Chinese what breaks the rule. `place` is file and line.
     """
 
     name: str
@@ -150,12 +149,12 @@ def rule(function: RuleFunction) -> RuleFunction:
 def rule_of(pattern: str, *names: str) -> Callable[[Callable[..., Mask | Broken]], RuleFunction]:
     """Make a function of table, facts and `name` the logic of one type for each name, by `{}` in `pattern`."""
 
-    def made(function: Callable[..., Mask | Broken]) -> RuleFunction:
+    def register(function: Callable[..., Mask | Broken]) -> RuleFunction:
         for name in names:
             RULES[f"expect_{pattern.format(name)}"] = update_wrapper(partial(function, name=name), function)
         return function
 
-    return made
+    return register
 
 
 def info_where(rows: Mask) -> pd.Series:
@@ -178,10 +177,10 @@ def cached_for_table(function: Callable[[Frame, Facts], Answer]) -> Callable[[Fr
     last = local()
 
     @wraps(function)
-    def remembered(table: Frame, facts: Facts) -> Answer:
-        known: Any = getattr(last, "asked", None)
-        if known is None or known[0]() is not table or known[1] is not facts:
-            last.asked = known = (ref(table), facts, function(table, facts))
-        return known[2]
+    def cached(table: Frame, facts: Facts) -> Answer:
+        entry: Any = getattr(last, "asked", None)
+        if entry is None or entry[0]() is not table or entry[1] is not facts:
+            last.asked = entry = (ref(table), facts, function(table, facts))
+        return entry[2]
 
-    return remembered
+    return cached

@@ -1,4 +1,4 @@
-"""Shared faults: one transformation of a value in most rows of a source or a college. The office ends it once.
+"""Shared faults: one transformation of a value in most rows of a source or a college. The office resolves it.
 
 A fault needs 10 submissions and 80 % of one worksheet, or of one college (contract, *tables/shared_faults*). Each part
 returns its signs (`signs_of`); all are counted together, then marked in each part's findings.
@@ -16,9 +16,9 @@ from pipeline import fields, resources
 from pipeline.knowledge.text_columns import joined_text
 from pipeline.tables import Frame, conform, empty
 
-LEAST_ROWS = 10
-LEAST_SHARE = 0.8
-KEPT_SHARE = 0.5  # a known fault stays down to this share
+MIN_ROWS = 10
+MIN_SHARE = 0.8
+MIN_SHARE_OF_KNOWN = 0.5  # a known fault stays down to this share
 PLACE = ["file", "sheet", "school", "college"]
 SIGN = ["rule", "kind", "word"]
 SIGNS = ["submission_id", *PLACE, *SIGN, "given", "expected"]
@@ -29,18 +29,18 @@ _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 def signs_of(findings: Frame, table: Frame) -> Frame:
     """Return the transformations that each finding fits, in columns `SIGNS`. A finding may fit several or none."""
-    asked = findings[findings["rule"].str.fullmatch(_JUDGED) & (findings["severity"] != "info")]
-    rows = table[(table["standing_row"] >= 0) & table["submission_id"].isin(list(asked["submission_id"].unique()))]
+    judged = findings[findings["rule"].str.fullmatch(_JUDGED) & (findings["severity"] != "info")]
+    rows = table[(table["standing_row"] >= 0) & table["submission_id"].isin(list(judged["submission_id"].unique()))]
     texts = rows.drop(columns=[name for name in rows if rows[name].dtype != "str"])
-    told = {str(row["submission_id"]): row for row in texts.to_dict("records")}
+    by_submission = {str(row["submission_id"]): row for row in texts.to_dict("records")}
     found: list[tuple[str, ...]] = []
-    for submission, rule in asked[["submission_id", "rule"]].drop_duplicates().itertuples(index=False):
-        row = told.get(submission)
+    for submission, rule in judged[["submission_id", "rule"]].drop_duplicates().itertuples(index=False):
+        row = by_submission.get(submission)
         if row is not None:
             name = judged_field(rule)
-            held = f"class_{name}" if rule.startswith("class_name.") and name != "class_name" else f"registry_{name}"
-            given, expected = row.get(name, ""), row.get(held, "")
-            place = [row[name] for name in ("file", "sheet", "told_school", "told_college")]
+            column = f"class_{name}" if rule.startswith("class_name.") and name != "class_name" else f"registry_{name}"
+            given, expected = row.get(name, ""), row.get(column, "")
+            place = [row[name] for name in ("file", "sheet", "reported_school", "reported_college")]
             signs = _transformations(rule, given, expected, row)
             found += [(submission, *place, rule, *sign, given, expected) for sign in signs]
     return pd.DataFrame(found, columns=pd.Index(SIGNS), dtype="str")
@@ -68,13 +68,14 @@ def _transformations(rule: str, given: str, expected: str, row: Mapping[Hashable
 
 
 def places_of(table: Frame) -> Frame:
-    """Return how many submissions of each place stand on a registry row: columns `PLACE` and `of`."""
+    """Return the number of submissions with a registry row per place: columns `PLACE` and `of`."""
     standing = table[table["standing_row"] >= 0]
-    places = standing[["file", "sheet"]].assign(school=standing["told_school"], college=standing["told_college"])
+    names = {"reported_school": "school", "reported_college": "college"}
+    places = standing[["file", "sheet", *names]].rename(columns=names)
     return places.groupby(PLACE, as_index=False).size().rename(columns={"size": "of"})
 
 
-def counted(signs: Frame) -> Frame:
+def count_signs(signs: Frame) -> Frame:
     """Count the signs of one part: columns `PLACE`, `SIGN`, `rows`, with one example each."""
     if signs.empty:
         return pd.DataFrame(columns=pd.Index([*PLACE, *SIGN, "rows", "given", "expected"]))
@@ -83,31 +84,31 @@ def counted(signs: Frame) -> Frame:
 
 
 def shared_faults_of(
-    counts: Iterable[Frame], places: Iterable[Frame], before: Iterable[str], settled: Mapping[str, str]
+    counts: Iterable[Frame], places: Iterable[Frame], earlier: Iterable[str], resolved: Mapping[str, str]
 ) -> Frame:
-    """Return `shared_faults` of all parts. Numbers in `before` stay until below 50 %; `settled` maps numbers to how."""
+    """Return `shared_faults` of all parts. Faults in `earlier` stay down to 50 %; `resolved` maps numbers to how."""
     all_counts, all_places = pd.concat(list(counts), ignore_index=True), pd.concat(list(places), ignore_index=True)
-    known = set(before)
+    known = set(earlier)
     advice_of: dict[str, str] = resources.report_table("words")["shared_faults"]  # in the order of preference
     found: list[Frame] = []
     for scope in _SCOPES:
         if all_counts.empty:
             break
-        left = all_counts
+        remaining = all_counts
         for faults in found:
-            taken = left.merge(faults[["file", "sheet", "rule"]].drop_duplicates(), how="left", indicator=True)
-            left = left[(taken["_merge"] == "left_only").to_numpy()]
-        groups = left.groupby([*scope, *SIGN], as_index=False)
+            marked = remaining.merge(faults[["file", "sheet", "rule"]].drop_duplicates(), how="left", indicator=True)
+            remaining = remaining[(marked["_merge"] == "left_only").to_numpy()]
+        groups = remaining.groupby([*scope, *SIGN], as_index=False)
         faults = groups.agg(rows=("rows", "sum"), given=("given", "first"), expected=("expected", "first"))
         faults = faults.merge(all_places.groupby(scope, as_index=False)["of"].sum(), on=scope)
         faults = faults.assign(**{name: "" for name in PLACE if name not in scope})
         faults["number"] = [
-            hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
-            for told in joined_text(faults, [*PLACE, *SIGN])
+            hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+            for text in joined_text(faults, [*PLACE, *SIGN])
         ]
         share = faults["rows"] / faults["of"]
-        stays = faults["number"].isin(list(known)) & (share >= KEPT_SHARE)
-        faults = faults[stays | ((faults["rows"] >= LEAST_ROWS) & (share >= LEAST_SHARE))]
+        persists = faults["number"].isin(list(known)) & (share >= MIN_SHARE_OF_KNOWN)
+        faults = faults[persists | ((faults["rows"] >= MIN_ROWS) & (share >= MIN_SHARE))]
         order = faults.assign(at=faults["kind"].map(list(advice_of).index)).sort_values(
             ["rows", "at"], ascending=[False, True]
         )
@@ -116,27 +117,27 @@ def shared_faults_of(
         return empty("shared_faults").assign(kind="", word="")
     table = pd.concat(found, ignore_index=True)
     advice = [advice_of[kind].replace("{word}", word) for kind, word in zip(table["kind"], table["word"], strict=True)]
-    table = table.assign(advice=advice, settled=[settled.get(number, "") for number in table["number"]])
+    table = table.assign(advice=advice, settled=[resolved.get(number, "") for number in table["number"]])
     return pd.concat([conform(table, "shared_faults"), table[["kind", "word"]]], axis=1)
 
 
 def with_shared_faults(findings: Frame, signs: Frame, faults: Frame) -> Frame:
-    """Set `shared_fault` by the findings' signs, and the office as actor. A settled fault stays the students'."""
+    """Set `shared_fault` by the findings' signs, and the office as actor. Resolved faults remain the students'."""
     open_faults = faults[faults["settled"] == ""]
     numbers: dict[tuple[str, str], tuple[str, str]] = {}
     for scope in reversed(_SCOPES):
-        own = open_faults[(open_faults[scope[0]] != "")]
-        both = signs.merge(own[[*scope, *SIGN, "number"]], on=[*scope, *SIGN])
-        keys = zip(both["submission_id"], both["rule"], strict=True)
-        numbers |= dict(zip(keys, zip(both["number"], both["expected"], strict=True), strict=True))
+        in_scope = open_faults[(open_faults[scope[0]] != "")]
+        matching = signs.merge(in_scope[[*scope, *SIGN, "number"]], on=[*scope, *SIGN])
+        keys = zip(matching["submission_id"], matching["rule"], strict=True)
+        numbers |= dict(zip(keys, zip(matching["number"], matching["expected"], strict=True), strict=True))
     if not numbers:
         return findings
     rows = [numbers.get(key, ("", "")) for key in zip(findings["submission_id"], findings["rule"], strict=True)]
-    told = pd.DataFrame(rows, findings.index, pd.Index(["number", "expected"]), "str")
+    marks = pd.DataFrame(rows, findings.index, pd.Index(["number", "expected"]), "str")
     return findings.assign(
-        shared_fault=told["number"],
-        actor=findings["actor"].mask(told["number"] != "", "office"),
-        expected=findings["expected"].where(findings["expected"] != "", told["expected"]),
+        shared_fault=marks["number"],
+        actor=findings["actor"].mask(marks["number"] != "", "office"),
+        expected=findings["expected"].where(findings["expected"] != "", marks["expected"]),
     )
 
 

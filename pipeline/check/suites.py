@@ -19,7 +19,7 @@ from pipeline.tables import SEVERITIES
 
 BUILT_IN = ("entry", "identity", "record", "contact", "registry", "match", "cohort", "registry_rows")
 NEEDS = ("", "photos", "registry")
-_QUICK: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C loader reads our own suites ten times faster. Deep nesting in an office's suite could crash it."""
 
 
@@ -46,13 +46,13 @@ def office_rules(folder: Path) -> list[Rule]:
     names = [rule.name for rule in known + rules]
     mistakes += [f"{rule.place}：规则名 {rule.name} 重复，请换一个名字" for rule in rules if names.count(rule.name) > 1]
     codes = load_codes(folder) if rules else {}
-    mistakes += _own_mistakes([rule for rule in rules if not rule.stock], codes)
+    mistakes += _rule_mistakes([rule for rule in rules if not rule.stock], codes)
     if any(rule.stock for rule in rules):
         from pipeline.check.stock import read_stock  # imports Great Expectations
 
         read = [read_stock(rule, codes) if rule.stock else (rule, []) for rule in rules]
         rules = [rule for rule, _ in read]
-        mistakes += [mistake for _, wrong in read for mistake in wrong]
+        mistakes += [mistake for _, found in read for mistake in found]
     wording: dict[str, str] = {}
     for suite in suites if not mistakes else []:
         wording |= _messages_of(suite, names)
@@ -61,7 +61,7 @@ def office_rules(folder: Path) -> list[Rule]:
     return [replace(rule, message=wording.get(rule.name, rule.message)) for rule in known + rules]
 
 
-def _own_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
+def _rule_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
     from pipeline.check.logic import LOGIC
 
     mistakes = [
@@ -107,14 +107,14 @@ def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) 
 def _messages_of(suite: _Suite, names: Collection[str]) -> dict[str, str]:
     node = suite.nodes.get("messages")
     if node is not None and not isinstance(node, yaml.MappingNode):
-        suite.wrong(node, "messages 下面应逐行写 规则名: 提示文字")
+        suite.report(node, "messages 下面应逐行写 规则名: 提示文字")
         return {}
     wording: dict[str, str] = {}
     for key, value in node.value if node is not None else []:
         if str(key.value) not in names:
-            suite.wrong(key, f"没有规则 {key.value}，请核对规则名")
+            suite.report(key, f"没有规则 {key.value}，请核对规则名")
         elif not isinstance(value, yaml.ScalarNode) or not str(value.value).strip():
-            suite.wrong(key, f"{key.value} 的提示文字不能为空")
+            suite.report(key, f"{key.value} 的提示文字不能为空")
         else:
             wording[str(key.value)] = str(value.value).strip()
     return wording
@@ -131,16 +131,16 @@ def read_suite(path: Path) -> list[Rule]:
 
 def _open_suite(path: Path, mistakes: list[str]) -> _Suite:
     try:
-        loader = _QUICK if path.parent == resources.expectations() else yaml.SafeLoader
+        loader = _FAST_LOADER if path.parent == resources.expectations() else yaml.SafeLoader
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=loader)
-        whole = root is None or _size(root) <= _MOST
+        small = root is None or _size(root) <= _MAX_NODES
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" 第 {mark.line + 1} 行" if mark else ""
         raise ConfigurationError(
             [f"{path.name}{line}：不是正确的 YAML，请核对缩进、冒号和引号"], where=str(path)
         ) from None
-    if not whole:
+    if not small:
         raise ConfigurationError([f"{path.name}：内容太多，或引用（* 和 &）互相套用，请分成几个文件"], where=str(path))
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError([f"{path.name}：应以 page: 和 rules: 开头"], where=str(path))
@@ -154,9 +154,8 @@ def _size(node: yaml.Node, known: dict[int, float] | None = None) -> float:
         known[id(node)] = math.inf
         inner = node.value if isinstance(node, yaml.CollectionNode) else []
         parts = cast("list[yaml.Node | tuple[yaml.Node, yaml.Node]]", inner)
-        known[id(node)] = 1 + sum(
-            sum(_size(each, known) for each in (part if isinstance(part, tuple) else (part,))) for part in parts
-        )
+        children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]
+        known[id(node)] = 1 + sum(_size(child, known) for child in children)
     return known[id(node)]
 
 
@@ -169,9 +168,9 @@ class _Suite:
         self.head = {"page": ""} | {key: str(value or "") for key, value in self.head.items()}
         for key, node in self.nodes.items():
             if key not in ("page", "title", "since", "needs", "rules", "messages", "each_required", "each_compared"):
-                self.wrong(node, f"没有设置项 {key}，请核对拼写")
+                self.report(node, f"没有设置项 {key}，请核对拼写")
 
-    def wrong(self, node: yaml.Node, message: str) -> None:
+    def report(self, node: yaml.Node, message: str) -> None:
         """Record one mistake with its line."""
         self.mistakes.append(f"{self.file} 第 {node.start_mark.line + 1} 行：{message}")
 
@@ -181,7 +180,7 @@ class _Suite:
         try:
             return loader.construct_document(node)
         except (yaml.YAMLError, ValueError, TypeError):
-            self.wrong(node, "这里有写错的日期、数字或不认识的标签（!），请改正；文字请加引号")
+            self.report(node, "这里有写错的日期、数字或不认识的标签（!），请改正；文字请加引号")
             return None
         finally:
             loader.dispose()
@@ -189,14 +188,14 @@ class _Suite:
 
 def _rules_of(suite: _Suite) -> list[Rule]:
     page = suite.head["page"]
-    each = {
+    generated = {
         "each_required": [f for f in fields.fields().values() if f.page == page and f.required == "yes"],
         "each_compared": [f for f in fields.fields().values() if f.registry_check == "exact"],
     }
     read = [
-        _rule(suite, suite.nodes[key], {"field": one.name, "label": one.label})
-        for key, meant in each.items()
-        for one in meant
+        _rule(suite, suite.nodes[key], {"field": field.name, "label": field.label})
+        for key, chosen in generated.items()
+        for field in chosen
         if key in suite.nodes
     ]
     entries = suite.nodes.get("rules")
@@ -204,7 +203,7 @@ def _rules_of(suite: _Suite) -> list[Rule]:
     return [rule for rule in [*read, *(_rule(suite, node, {}) for node in nodes)] if rule]
 
 
-_MOST = 20_000  # nodes of one file
+_MAX_NODES = 20_000  # nodes of one file
 _KEYS = {
     "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "reads",
     "together", "since", "changed", "known_issue", "kwargs",
@@ -219,16 +218,16 @@ _CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJ
 
 
 def _entry(suite: _Suite, node: yaml.Node) -> dict[str, Any] | None:
-    before = len(suite.mistakes)
+    count = len(suite.mistakes)
     entry = suite.plain(node)
-    if len(suite.mistakes) > before:
+    if len(suite.mistakes) > count:
         return None
     if not isinstance(entry, dict):
-        suite.wrong(node, "每条规则应写成 - rule: 名字，下面逐行写 键: 值")
+        suite.report(node, "每条规则应写成 - rule: 名字，下面逐行写 键: 值")
         return None
     data = {str(key): value for key, value in cast("dict[Any, Any]", entry).items()}
     _check_entry(suite, node, data)
-    return data if len(suite.mistakes) == before else None
+    return data if len(suite.mistakes) == count else None
 
 
 def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
@@ -236,27 +235,27 @@ def _rule(suite: _Suite, node: yaml.Node, names: dict[str, str]) -> Rule | None:
     if data is None:
         return None
     kwargs: dict[str, Any] = dict(data.pop("kwargs", None) or {})
-    given = {key: _worded(value, names) for key, value in data.items() if value not in (None, "")}
-    told: dict[str, Any] = suite.head | given
-    own, name, column = told.pop("expect", ""), told.pop("rule"), told.pop("field", "")
-    if not own:
+    texts = {key: _filled_in(value, names) for key, value in data.items() if value not in (None, "")}
+    settings: dict[str, Any] = suite.head | texts
+    expect, name, column = settings.pop("expect", ""), settings.pop("rule"), settings.pop("field", "")
+    if not expect:
         kwargs = _stock_kwargs(kwargs, column)
     return Rule(
         name=name,
-        expectation=f"expect_{own}" if own else told.pop("expectation"),
+        expectation=f"expect_{expect}" if expect else settings.pop("expectation"),
         field=names.get("field") or column or str(kwargs.get("column", "")),
-        about=told.pop("about", "") or _ABOUT.get(own, ""),
-        reads=tuple(told.pop("reads", "").split()),
-        together=told.pop("together", "") == "True",
-        stock=not own,
+        about=settings.pop("about", "") or _ABOUT.get(expect, ""),
+        reads=tuple(settings.pop("reads", "").split()),
+        together=settings.pop("together", "") == "True",
+        stock=not expect,
         kwargs=kwargs,
-        written=_AsWritten("").construct_document(node).get("kwargs") or {} if not own else {},
+        written=_TextLoader("").construct_document(node).get("kwargs") or {} if not expect else {},
         place=f"{suite.file} 第 {node.start_mark.line + 1} 行",
-        **told,
+        **settings,
     )
 
 
-def _worded(value: object, names: dict[str, str]) -> str:
+def _filled_in(value: object, names: dict[str, str]) -> str:
     text = str(value)
     for name, word in names.items():
         text = text.replace(f"{{{name}}}", word)
@@ -271,32 +270,32 @@ def _stock_kwargs(kwargs: dict[str, Any], field_name: str) -> dict[str, Any]:
     return kwargs
 
 
-class _AsWritten(yaml.BaseLoader):
-    """Reads every scalar as it stands in the file, 0411 and 2016-09-20 too, and null as nothing."""
+class _TextLoader(yaml.BaseLoader):
+    """Reads every scalar as text (0411, 2016-09-20), and null as None."""
 
 
-def _nothing(loader: yaml.BaseLoader, node: yaml.Node) -> None:
+def _null(loader: yaml.BaseLoader, node: yaml.Node) -> None:
     return None
 
 
-_AsWritten.add_constructor("tag:yaml.org,2002:null", _nothing)
+_TextLoader.add_constructor("tag:yaml.org,2002:null", _null)
 
 
 def _check_entry(suite: _Suite, node: yaml.Node, data: dict[str, Any]) -> None:
     for key in sorted(data.keys() - _KEYS):
-        suite.wrong(node, f"没有设置项 {key}，可用的有 {'、'.join(sorted(_KEYS))}")
+        suite.report(node, f"没有设置项 {key}，可用的有 {'、'.join(sorted(_KEYS))}")
     for key, label in _REQUIRED.items():
         if not data.get(key):
-            suite.wrong(node, f"缺少 {key}（{label}）")
+            suite.report(node, f"缺少 {key}（{label}）")
     for key, allowed in _CHOICES.items():
         if key in data and data[key] not in allowed:
-            suite.wrong(node, f"{key} 只能是 {'、'.join(filter(None, allowed))}")
+            suite.report(node, f"{key} 只能是 {'、'.join(filter(None, allowed))}")
     if ("expect" in data) == ("expectation" in data):
-        suite.wrong(
+        suite.report(
             node, "请写 expectation: 一个 Great Expectations 期望的名字，例如 expect_column_values_to_match_regex"
         )
     if "kwargs" in data and not isinstance(data["kwargs"], dict):
-        suite.wrong(node, "kwargs 应为逐行的 键: 值")
-    named = data.get("field")
-    if named and "{" not in str(named) and str(named) not in (fields.fields() | fields.registry_fields()):
-        suite.wrong(node, f"没有字段 {named}，字段名见 fields.csv")
+        suite.report(node, "kwargs 应为逐行的 键: 值")
+    field = data.get("field")
+    if field and "{" not in str(field) and str(field) not in (fields.fields() | fields.registry_fields()):
+        suite.report(node, f"没有字段 {field}，字段名见 fields.csv")

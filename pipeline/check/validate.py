@@ -19,12 +19,12 @@ from pipeline.tables import Frame
 class RuleVerdict:
     """Great Expectations' result on one rule: positions of the failing rows, or why it could not run.
 
-    `told` has `field`, `given`, `expected` of each failing row. `left_out` says in Chinese which rows were not judged.
+    `details` has `field`, `given`, `expected` of each failing row. `left_out` is a Chinese note on rows not judged.
     """
 
     rule: Rule
     rows: np.ndarray
-    told: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    details: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     could_not_run: str = ""
     left_out: str = ""
 
@@ -65,9 +65,9 @@ def validate_rules(
 
     A rule that raises is reported as not run. Stock rules run apart, on blanks as missing values and typed columns.
     """
-    own = [rule for rule in rules if not rule.stock]
+    built_in = [rule for rule in rules if not rule.stock]
     stock = [rule for rule in rules if rule.stock]
-    verdicts, results = _validate(table.reset_index(drop=True), own, facts, name)
+    verdicts, results = _validate(table.reset_index(drop=True), built_in, facts, name)
     if stock:
         columns, left_out = stock_table(table, stock)
         judged, office = _validate(columns, stock, facts, f"{name}_office")
@@ -78,7 +78,7 @@ def validate_rules(
 
 @cache
 def _batches() -> Any:  # noqa: ANN401 - as above
-    """Return what makes a batch of a table. One context serves all: making one takes as long as ten rules."""
+    """Return the batch definition for tables, cached: creating a context takes as long as ten rules."""
     from pipeline.check.expectations import TableDatasource
 
     source = context().data_sources.add_mingce("mingce")
@@ -106,19 +106,20 @@ def _validate(batch: Frame, rules: list[Rule], facts: Facts, name: str) -> tuple
 
 
 def _verdict(rule: Rule, result: Any) -> RuleVerdict:  # noqa: ANN401 - as above
-    none = np.array([], dtype=np.int64)
+    no_rows = np.array([], dtype=np.int64)
     if raised := exceptions_of(result):
         trace = str(raised[0].get("exception_traceback", ""))  # the class only: the text may hold a cell's value
         found = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", trace, re.MULTILINE)
-        return RuleVerdict(rule, none, could_not_run=found[1] if found else "error")
+        return RuleVerdict(rule, no_rows, could_not_run=found[1] if found else "error")
     if result.success:
-        return RuleVerdict(rule, none)
+        return RuleVerdict(rule, no_rows)
     if not result.result.get("unexpected_index_list"):
-        return RuleVerdict(rule, none, could_not_run="没有列出是哪几行")
+        return RuleVerdict(rule, no_rows, could_not_run="没有列出是哪几行")
     return RuleVerdict(rule, np.asarray(result.result["unexpected_index_list"]), result.result.get("details", {}))
 
 
 def exceptions_of(result: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as above
     """Return the exceptions of one expectation: `exception_info` is one entry, or one per metric."""
-    told = result.exception_info or {}
-    return [one for one in ([told] if "raised_exception" in told else told.values()) if one.get("raised_exception")]
+    info = result.exception_info or {}
+    entries = [info] if "raised_exception" in info else info.values()
+    return [entry for entry in entries if entry.get("raised_exception")]

@@ -37,7 +37,7 @@ def rule(name: str, field: str) -> Rule:
 
 def test_findings_say_what_the_result_says_else_what_the_rule_says():
     table = pd.DataFrame({"submission_id": ["a", "b", "c"], "gender": ["x", "y", "z"]}, dtype="str")
-    table = table.assign(**{f"told_{name}": "t" for name in ("school", "college", "class_name", "student_number")})
+    table = table.assign(**{f"reported_{name}": "t" for name in ("school", "college", "class_name", "student_number")})
     told = {"field": ["phone", ""], "given": ["1", "2"], "expected": ["3", ""], "severity": ["info", ""]}
     verdicts = [
         RuleVerdict(rule("one", "gender"), np.array([0, 2])),

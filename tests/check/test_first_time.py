@@ -68,7 +68,7 @@ def test_what_a_whole_source_breaks_alike_counts_against_nobody(tmp_path: Path):
     table = table_of("ethnicity", ["01"] * 10 + ["02"])
     findings = findings_of(table, "ethnicity.vocabulary", [True] * 11)
     signs = shared.signs_of(findings, table)
-    faults = shared.shared_faults_of([shared.counted(signs)], [shared.places_of(table)], (), {})
+    faults = shared.shared_faults_of([shared.count_signs(signs)], [shared.places_of(table)], (), {})
     spool, part = Spool(tmp_path), Part(0, (0,), (0,))
     (tmp_path / "parts").mkdir()
     first = findings[["submission_id", "rule"]]

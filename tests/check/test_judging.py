@@ -263,7 +263,7 @@ def test_mistakes_are_told_all_at_once_with_file_and_line(tmp_path):
 def test_findings_of_a_rule_name_what_it_says_itself():
     rule = Rule("a.b", "x", "expect_x", "qq", "info", "student", "m")
     frame = pd.DataFrame({"submission_id": ["s"], "qq": ["1"]}).assign(
-        **{f"told_{name}": ["t"] for name in ("school", "college", "class_name", "student_number")}
+        **{f"reported_{name}": ["t"] for name in ("school", "college", "class_name", "student_number")}
     )
     found = findings_of(frame, [judging.RuleVerdict(rule, pd.Series([0]).to_numpy(), {"expected": ["2"]})])
     assert found[["field", "given", "expected"]].to_numpy().tolist() == [["qq", "1", "2"]]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.check.findings import (
-    on_given_columns,
+    on_existing_columns,
     records_without_columns,
     registry_findings_of,
     rules_without_columns,
@@ -64,7 +64,7 @@ def test_nobody_has_a_finding_for_it():
         }
     )
     found = lacking(source("一", "phone", "commissioning_unit"), source("二", "gender"))
-    assert on_given_columns(findings, table, found, built_in_rules())[["submission_id", "rule"]].values.tolist() == [
+    assert on_existing_columns(findings, table, found, built_in_rules())[["submission_id", "rule"]].values.tolist() == [
         ["2", "phone.required"],
         ["1", "qq.format"],
     ]

@@ -141,7 +141,7 @@ def test_a_college_that_the_table_of_colleges_lacks_is_no_fault_of_the_student(k
 def test_the_registrars_fault_stands_with_its_student_and_shows_no_value():
     table = pd.DataFrame({"submission_id": ["a", "b", "c"], "matched_row": [0, 1, -1], "name": ["王", "李", "张"]})
     table = table.assign(
-        **dict.fromkeys(["told_school", "told_college", "told_class_name", "told_student_number"], "x")
+        **dict.fromkeys(["reported_school", "reported_college", "reported_class_name", "reported_student_number"], "x")
     )
     rule = next(rule for rule in built_in_rules() if rule.name == "registry.name_blank")
     found = registrar_findings(

@@ -17,7 +17,12 @@ def table_of(field, values, held=None, file="a.xlsx", college="人文学院"):
     for at, value in enumerate(values):
         row = {f"registry_{name}": HELD.get(name, "") for name in fields.in_registry()} | HELD
         row |= {"submission_id": f"{file}-{college}-{at}", "file": file, "sheet": "", "standing_row": at}
-        row |= {"told_school": "甲大学", "told_college": college, "class_college": "人文学院", "class_major": "汉语"}
+        row |= {
+            "reported_school": "甲大学",
+            "reported_college": college,
+            "class_college": "人文学院",
+            "class_major": "汉语",
+        }
         row |= {f"registry_{field}": (held[at] if isinstance(held, list) else held) if held else HELD[field]}
         rows.append(row | {field: value})
     return pd.DataFrame(rows)
@@ -35,7 +40,7 @@ def findings_of(table, rule, broken):
 
 
 def faults_of(*judged, before=(), settled=None):
-    signs = [shared.counted(shared.signs_of(findings, table)) for table, findings in judged]
+    signs = [shared.count_signs(shared.signs_of(findings, table)) for table, findings in judged]
     return shared.shared_faults_of(signs, [shared.places_of(table) for table, _ in judged], before, settled or {})
 
 

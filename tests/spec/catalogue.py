@@ -7,7 +7,7 @@ is not here is refused.
 
 from pathlib import Path
 
-from pipeline.check.stock import BY_SIZE, REFUSED, expectation_type, tells_rows
+from pipeline.check.stock import COMPARED_KINDS, REFUSED, expectation_type, judges_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "office-rules.md"
 BEGIN, END = "<!-- 期望目录：由 tests/spec/catalogue.py 生成 -->\n", "<!-- 期望目录完 -->\n"
@@ -69,14 +69,14 @@ def catalogue():
     from great_expectations.expectations.expectation import Expectation
 
     kinds = [kind for kind in vars(gxe).values() if isinstance(kind, type) and issubclass(kind, Expectation)]
-    return {kind.expectation_type: tells_rows(kind) for kind in kinds if kind.expectation_type}
+    return {kind.expectation_type: judges_rows(kind) for kind in kinds if kind.expectation_type}
 
 
 def write_section():
     """Return the section of the page."""
     lines = ["| 期望 | 比的是 | 例子 |", "|---|---|---|"]
     for name, (field, kwargs) in EXAMPLES.items():
-        by_size = "、".join(_KINDS[kind] for kind in BY_SIZE[name]) if name in BY_SIZE else "文字"
+        by_size = "、".join(_KINDS[kind] for kind in COMPARED_KINDS[name]) if name in COMPARED_KINDS else "文字"
         told = "，".join(f"{key}: {value}" for key, value in kwargs.items()) or "没有设置"
         lines.append(f"| `{name}` | {by_size} | `{field}`：`{told}` |")
     others = [name for name, row_wise in catalogue().items() if not row_wise]

@@ -47,8 +47,8 @@ def id_number_birth_date(table: Frame, facts: Facts) -> Mask:
     If the graduation month is of another year (`graduation_month.cohort`), the cohort's month is used for the age.
     """
     month = table["graduation_month"]
-    told = is_month(month) & month.str.startswith(f"{facts.year}-")
-    return ~read_numbers(table, facts).birth_ok(month.where(told, facts.undergraduate_month))
+    in_year = is_month(month) & month.str.startswith(f"{facts.year}-")
+    return ~read_numbers(table, facts).birth_ok(month.where(in_year, facts.undergraduate_month))
 
 
 @rule
@@ -85,9 +85,9 @@ def name_characters(table: Frame, facts: Facts) -> Mask:
 def gender_matches_id(table: Frame, facts: Facts) -> Broken:
     """The gender differs from digit 17 of the ID number."""
     numbers = read_numbers(table, facts)
-    told = numbers.gender
-    real = numbers.format_ok & numbers.tells_birth & given(told)
-    return Broken(real & (table["gender"] != told) & table["gender"].isin(["男", "女"]), expected=told)
+    encoded = numbers.gender
+    real = numbers.format_ok & numbers.tells_birth & given(encoded)
+    return Broken(real & (table["gender"] != encoded) & table["gender"].isin(["男", "女"]), expected=encoded)
 
 
 def enrolled_in(table: Frame, facts: Facts) -> pd.Series:
@@ -135,8 +135,8 @@ def region_renamed(table: Frame, facts: Facts, name: str) -> Broken:
 
 
 REGISTRAR, UNNAMED = "registrar", "unnamed"
-"""No causes, the identity is not checked: the registry's own name is blank or damaged; no school is named at all,
-which `school.required` or `school.vocabulary` tells."""
+"""Not causes, but reasons why the identity is not checked: the registry's name is blank or damaged; no school is named
+(reported by `school.required` or `school.vocabulary`)."""
 
 
 def certified(table: Frame) -> Mask:
@@ -148,17 +148,17 @@ def certified(table: Frame) -> Mask:
 def cause(table: Frame) -> pd.Series:
     """Return the cause of each row's failed identity, blank where it is certified."""
     id_row, numbers, both = table["id_row"], table["numbers_row"], table["both_numbers_row"]
-    away = table["elsewhere_id_row"]
-    owned = (id_row >= 0) | (~found_at(table, "id_row") & (away >= 0))
-    owner = id_row.where(id_row >= 0, away)
+    elsewhere = table["elsewhere_id_row"]
+    owned = (id_row >= 0) | (~found_at(table, "id_row") & (elsewhere >= 0))
+    owner = id_row.where(id_row >= 0, elsewhere)
     other = ((numbers >= 0) & (numbers != owner)) | ((both >= 0) & (both != owner))
     candidate = (numbers >= 0) | (~found_at(table, "numbers_row") & (table["similar_row"] >= 0))
     unheld = ~found_at(table, "id_row") & ~found_at(table, "elsewhere_id_row") & candidate
     unnamed = ~found_at(table, "id_name_row")
-    asked = table[unheld]
-    numbers_given = IdNumbers(asked["id_number"])
-    right = numbers_given.valid & numbers_given.birth_ok(asked["registry_graduation_month"])
-    valid = right.reindex(table.index, fill_value=False)
+    rows = table[unheld]
+    numbers_given = IdNumbers(rows["id_number"])
+    is_right = numbers_given.valid & numbers_given.birth_ok(rows["registry_graduation_month"])
+    valid = is_right.reindex(table.index, fill_value=False)
     nameless = flag(table["registry_faults"], fits_pattern(table["registry_faults"], ".* name .*"))
     keys = ("id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row")
     ties = table[[SEVERAL[name] for name in keys]].any(axis=1)

@@ -35,8 +35,8 @@ def submitted_at_window(table: Frame, facts: Facts) -> Mask:
     """The submission was made on a day outside the window (days inclusive, Asia/Shanghai)."""
     opens, closes = facts.opens.isoformat(), facts.closes.isoformat()
     days = table["submitted_at"].str.slice(0, 10)
-    off = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
-    return off & ~table["untimed"] if "untimed" in table else off  # `submitted_at.unreadable` reports these
+    outside = flag_by_distinct(days, lambda day: bool(_DAY.fullmatch(day)) and not opens <= day <= closes)
+    return outside & ~table["untimed"] if "untimed" in table else outside  # `submitted_at.unreadable` reports these
 
 
 @rule
@@ -109,10 +109,10 @@ def class_name_vocabulary(table: Frame, facts: Facts) -> Mask:
 @rule_of("class_name_{}", "college", "major")
 def class_name_differs(table: Frame, facts: Facts, name: str) -> Broken:
     """The class belongs to another college or major than the given one."""
-    told = table[f"class_{name}"]
-    differs = table["class_known"] & given(told) & given(table[name]) & (table[name] != told)
-    unlike = table[name][differs].map(comparable) != told[differs].map(comparable)
-    return Broken(differs & unlike.reindex(table.index, fill_value=False), expected=told)
+    registered = table[f"class_{name}"]
+    differs = table["class_known"] & given(registered) & given(table[name]) & (table[name] != registered)
+    differing = table[name][differs].map(comparable) != registered[differs].map(comparable)
+    return Broken(differs & differing.reindex(table.index, fill_value=False), expected=registered)
 
 
 @rule
@@ -140,10 +140,10 @@ def study_years_span(table: Frame, facts: Facts) -> Mask:
     """Enrolment plus study years is not the graduation year; a half year may end in either of the two."""
     enrolled, graduated, years = table["enrolment_month"], table["graduation_month"], table["study_years"]
     readable = is_month(enrolled) & is_month(graduated) & years.isin(list(_HALF_YEARS))
-    return flag_by_rows(_off, enrolled.str.slice(0, 4), graduated.str.slice(0, 4), years.where(readable, ""))
+    return flag_by_rows(_is_other_span, enrolled.str.slice(0, 4), graduated.str.slice(0, 4), years.where(readable, ""))
 
 
-def _off(enrolled: str, graduated: str, years: str) -> bool:
+def _is_other_span(enrolled: str, graduated: str, years: str) -> bool:
     """Return whether graduation less enrolment is not the years of study. Blank study years are not judged."""
     return bool(years) and int(graduated) - int(enrolled) not in (floor(float(years)), ceil(float(years)))
 

@@ -71,9 +71,9 @@ def origin_province_known(table: Frame, facts: Facts) -> Mask:
 def origin_city_known(table: Frame, facts: Facts) -> Mask:
     """The city of origin is none in any year, or never was in the province."""
     judged = judged_origin(table, facts)
-    none = pd.Series("", index=table.index, dtype="str")
-    alone = judge_regions(table["origin_province"], table["origin_city"], none, facts.year)
-    wrong = ~judged["resolved_city"] | ~alone["hierarchy"]
+    blank = pd.Series("", index=table.index, dtype="str")
+    without_county = judge_regions(table["origin_province"], table["origin_city"], blank, facts.year)
+    wrong = ~judged["resolved_city"] | ~without_county["hierarchy"]
     return given(table["origin_city"]) & (wrong | ~judged["resolved_province"])
 
 
