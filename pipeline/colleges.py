@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.errors import UsageError
-from pipeline.knowledge.text_columns import among
+from pipeline.knowledge.text_columns import is_in
 from pipeline.normalise.text_repairs import comparable, names_in_cell
 from pipeline.tables import Frame
 
@@ -91,7 +91,7 @@ def only_colleges(tables: dict[str, Frame], chosen: Sequence[College]) -> dict[s
     claimed = tables["submissions"]["submission_id"][_is_in(tables["submissions"], keys)]
     ids = {*filtered["roster"]["submission_id"], *filtered["findings"]["submission_id"], *claimed} - {""}
     for name in ("submissions", "certifications", "changes"):
-        filtered[name] = tables[name][among(tables[name]["submission_id"], ids)].reset_index(drop=True)
+        filtered[name] = tables[name][is_in(tables[name]["submission_id"], ids)].reset_index(drop=True)
     return filtered
 
 

@@ -37,7 +37,7 @@ from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
 from pipeline.run_folder import RunFolder, RunOptions, counting_runs, latest_run, previous_run, runs_with_roster
 from pipeline.scale import parts
-from pipeline.scale.layout import Judging, Part, RunSettings
+from pipeline.scale.layout import CheckInputs, Part, RunSettings
 from pipeline.scale.plan import RunData, open_run_data
 from pipeline.scale.spool import Spool
 from pipeline.tables import COLUMNS, conform, read_table
@@ -122,9 +122,9 @@ def _collect_match_check(settings: RunSettings, options: RunOptions, rules: list
         read = run.collect_and_normalise()
     with stage("match"):
         run.load_ledger()
-        run.resolve_across()
+        run.resolve_cross_school()
     with stage("check"):
-        run.spool.share(Judging(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
+        run.spool.share(CheckInputs(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
         if not run.work.parallel:
             loader.join()
         judged = run.each_part(match_and_check)
@@ -171,12 +171,12 @@ def _summary_of(
 
 def match_and_check(spool: Spool, part: Part) -> parts.PartJudged:
     """Match and check one part and write its tables to the spool."""
-    judging = spool.shared(Judging)
+    judging = spool.shared(CheckInputs)
     submissions, changes = parts.part_submissions(spool, part)
     registries = parts.part_registry(spool, part, judging.unread)
     scoped = apply_scope(registries.rows, scope_decisions(spool.read(f"ledger/{part.number}")))
     matched = match_resolved(submissions, replace(registries, rows=scoped))
-    checked = judge_parts(matched, judging.rules, judging.facts, judging.lacking)
+    checked = judge_parts(matched, judging.rules, judging.facts, judging.missing)
     parts.write_judged(spool, part, matched, checked, changes)
     results, signs = slim_results(checked.results), count_signs(checked.signs)
     return parts.PartJudged(checked.not_checked, results, signs, checked.places)

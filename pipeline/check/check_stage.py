@@ -29,10 +29,10 @@ from pipeline.check.rules.identity_rules import REGISTRAR, UNNAMED, cause
 from pipeline.check.shared import SIGNS, places_of, signs_of
 from pipeline.check.validate import RuleVerdict, validate_rules
 from pipeline.collect.missing_fields import NOTHING, Lacking
-from pipeline.knowledge.text_columns import among
+from pipeline.knowledge.text_columns import is_in
 from pipeline.match.evidence import SEVERAL, find_evidence
 from pipeline.match.match_stage import MARKS, PHOTOS, Matched, first_submissions, standing_submissions
-from pipeline.match.membership import number_of_two_people
+from pipeline.match.membership import has_shared_number
 from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
 
@@ -52,7 +52,7 @@ def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame
 
 def _with_ambiguous_rows(students: Frame) -> Frame:
     """Add `matched_row`: the student's row if he shares his number and must wait for its correction, else -1."""
-    shared = number_of_two_people(students[students["outside"] == ""]).reindex(students.index, fill_value=False)
+    shared = has_shared_number(students[students["outside"] == ""]).reindex(students.index, fill_value=False)
     ambiguous = shared & (students["submission_id"] == "")
     return students.assign(matched_row=np.where(ambiguous, np.arange(len(students)), -1))
 
@@ -102,7 +102,7 @@ def _class_columns(schools: pd.Series, names: pd.Series, classes: Frame) -> dict
     keys = schools + "\x1f" + names
     classes = classes[classes["class_name"] != ""]
     known = classes["school"] + "\x1f" + classes["class_name"]
-    columns = {"class_known": among(keys, known)}
+    columns = {"class_known": is_in(keys, known)}
     for column in ("college", "major"):
         pairs = pd.DataFrame({"key": known, "value": classes[column]}).drop_duplicates()
         pairs = pairs[pairs["value"] != ""]
@@ -205,7 +205,7 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lack
     return Checked(
         findings=pd.concat(found.values(), ignore_index=True),
         certifications=certify(table, corrected, not_run, records_without_columns(table, lacking)),
-        registry_findings=registry_findings_of(matched.registry, registry, matched.own, lacking),
+        registry_findings=registry_findings_of(matched.registry, registry, matched.local_count, lacking),
         standing=standing,
         first=first,
         signs=signs_of(corrected, table),

@@ -16,7 +16,7 @@ from pipeline.check.rule import Facts, Rule
 from pipeline.check.rules.record_rules import UNDERGRADUATE, is_month
 from pipeline.check.validate import RuleVerdict
 from pipeline.collect.missing_fields import Lacking
-from pipeline.knowledge.text_columns import among
+from pipeline.knowledge.text_columns import is_in
 from pipeline.match.membership import DIFFERS
 from pipeline.tables import Frame, conform, empty
 
@@ -73,10 +73,10 @@ def certify(table: Frame, findings: Frame, not_run: Collection[str] = (), unreco
     state = state.where(cause != "", "certified")
     state = state.where((cause != "not_checked") & ((cause != "") | (table["identity_cause"] == "")), "not_checked")
     result = table[["submission_id", "school", "student_number", "matched_school", "score"]]
-    failed = among(table["submission_id"], _record_failures(findings)["submission_id"])
+    failed = is_in(table["submission_id"], _record_failures(findings)["submission_id"])
     passed = "not_checked" if set(_record_rules()) & set(not_run) else "certified"
     record = pd.Series(passed, index=table.index, dtype="str").where(~failed, "failed")
-    unknown = among(table["submission_id"], unrecorded) & ~failed
+    unknown = is_in(table["submission_id"], unrecorded) & ~failed
     record = record.where((table["matched_row"] >= 0) & ~unknown, "not_checked")
     number = table["registry_student_number"]
     result = result.assign(identity=state, cause=cause, record=record, matched_student_number=number)
@@ -97,7 +97,7 @@ def without_shared(certifications: Frame, findings: Frame) -> Frame:
     failing = _record_failures(findings)
     unshared = failing["submission_id"][failing["shared_fault"] == ""]
     shared = failing["submission_id"][failing["shared_fault"] != ""]
-    only = among(certifications["submission_id"], shared) & ~among(certifications["submission_id"], unshared)
+    only = is_in(certifications["submission_id"], shared) & ~is_in(certifications["submission_id"], unshared)
     return certifications.assign(record=certifications["record"].mask(only, "not_checked"))
 
 

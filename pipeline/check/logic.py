@@ -17,7 +17,7 @@ from pipeline.check.rules import (  # noqa: F401 - they fill RULES
     registry_rules,  # pyright: ignore[reportUnusedImport]
 )
 from pipeline.check.rules.identity_rules import enrolled_in
-from pipeline.knowledge.codes import covered
+from pipeline.knowledge.codes import covers
 from pipeline.knowledge.names import equal_names
 from pipeline.knowledge.regions import same_regions
 from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
@@ -64,8 +64,8 @@ def is_faulty(table: Frame, column: str) -> Mask:
 def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:
     """Return where a field equals the matched registry row, as the record is compared."""
     equal = compared_form(rows[column], column) == compared_form(rows[f"registry_{column}"], column)
-    equal |= covered(column, rows[column], rows[f"registry_{column}"])
-    equal |= covered(column, rows[f"registry_{column}"], rows[column])
+    equal |= covers(column, rows[column], rows[f"registry_{column}"])
+    equal |= covers(column, rows[f"registry_{column}"], rows[column])
     if column in ORIGIN:  # names of any year are one region; two places of that year stay two
         submitted, registered = ([rows[f"{side}{level}"] for level in ORIGIN] for side in ("", "registry_"))
         equal |= same_regions(submitted, registered, enrolled_in(rows, facts))[column.removeprefix("origin_")]

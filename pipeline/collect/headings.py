@@ -18,7 +18,7 @@ from typing import Literal
 from rapidfuzz.distance import OSA
 
 from pipeline import fields, resources
-from pipeline.knowledge.text_columns import visible
+from pipeline.knowledge.text_columns import clean_text
 from pipeline.resources import expectation_rows
 
 Right = Literal["label", "alias", "declared", "export", "values", ""]
@@ -102,7 +102,7 @@ def known_exports() -> tuple[Export, ...]:
 
 def clean_heading(label: str) -> str:
     """Return a label in NFKC and lower case, without spaces and marks. Its own brackets stay."""
-    flat = visible(unicodedata.normalize("NFKC", label[:_LONGEST])).replace(" ", "").lower()
+    flat = clean_text(unicodedata.normalize("NFKC", label[:_LONGEST])).replace(" ", "").lower()
     return _FRONT.sub("", flat).rstrip(":*_")
 
 

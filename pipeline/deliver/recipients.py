@@ -11,7 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from pipeline.cohort_sections import School
-from pipeline.knowledge.text_columns import among
+from pipeline.knowledge.text_columns import is_in
 
 Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed", "registrar"]
 Key = tuple[str, ...]
@@ -119,6 +119,6 @@ def in_scope(frame: pd.DataFrame, columns: list[str], scope: Iterable[Key]) -> p
     keys = set(scope)
     if not keys:
         return frame.iloc[0:0]
-    few = frame[among(frame[columns[-1]].astype("str"), {key[-1] for key in keys})]
+    few = frame[is_in(frame[columns[-1]].astype("str"), {key[-1] for key in keys})]
     index = pd.MultiIndex.from_frame(few[columns].astype("str"))
     return few[index.isin(list(keys))]

@@ -23,14 +23,14 @@ from pipeline.errors import ConfigurationError, reason_of
 from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag, flag_by_distinct, lengths
 from pipeline.resources import expectation_rows
 
-COLUMNS = ("code", "label", "aliases", "source")
+CODE_COLUMNS = ("code", "label", "aliases", "source")
 
 # Answers that are no label but no mistake either (fields.csv, note of education_level).
 SPECIAL: dict[str, dict[str, frozenset[str]]] = {"education_level": {"研究生": frozenset({"硕士研究生", "博士研究生"})}}
 """By field: each special answer, and the labels that it covers."""
 
 
-def covered(field: str, word: pd.Series, label: pd.Series) -> pd.Series:
+def covers(field: str, word: pd.Series, label: pd.Series) -> pd.Series:
     """Return where `word` is a general term, such as 研究生, that covers `label`."""
     found = pd.Series(False, index=word.index)
     for special, labels in SPECIAL.get(field, {}).items():
@@ -49,7 +49,7 @@ class CodeTable:
 
     @cached_property
     def _labels_by_code(self) -> dict[str, str]:
-        return {_plain(code): label for label, code in reversed(self.numbers.items())}
+        return {_without_zeros(code): label for label, code in reversed(self.numbers.items())}
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return each answer as its label. An answer that equals no label or alias is returned unchanged."""
@@ -69,23 +69,23 @@ class CodeTable:
 
     def _with_code(self, value: str) -> str:
         """Return the label of an answer with its code, such as 31-本科 or 英语(English); "" if the two disagree."""
-        twice = _TWICE.fullmatch(value.strip())
-        if twice is None:
+        found = _WITH_CODE.fullmatch(value.strip())
+        if found is None:
             return ""
-        word, code = twice["word"] or twice["front"], twice["code"] or twice["behind"]
+        word, code = found["word"] or found["front"], found["code"] or found["behind"]
         label = self.words.get(_fold(word), "")
         if code.isascii() and code[0].isdigit():
-            return label if self._labels_by_code.get(_plain(code), label) == label else ""
+            return label if self._labels_by_code.get(_without_zeros(code), label) == label else ""
         return label if self.words.get(_fold(code)) == label else ""
 
 
-_TWICE = re.compile(
+_WITH_CODE = re.compile(
     r"(?P<code>[0-9]{1,6}[A-Z]{0,2})\s*[-–—_.．、|｜:：/]?\s*(?P<word>[^\W\d_].*)"
     r"|(?P<front>[^\W\d_][^()（）]*?)\s*[(（]\s*(?P<behind>[^()（）]+?)\s*[)）]"
 )
 
 
-def _plain(code: str) -> str:
+def _without_zeros(code: str) -> str:
     return code.lstrip("0") or "0"
 
 
@@ -106,10 +106,10 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     inner = list((folder / "codes").glob("*.csv"))
     paths = [path for path in folder.glob("*.csv") if path.stem in known] + inner
     stems = [path.stem for path in paths]
-    own, mistakes = dict[str, CodeTable](), list[str]()
+    replacements, mistakes = dict[str, CodeTable](), list[str]()
     for path in sorted(paths):
         try:
-            own[path.stem] = _read_table(path)
+            replacements[path.stem] = _read_table(path)
         except ConfigurationError as error:
             mistakes += error.mistakes
     mistakes += [
@@ -124,7 +124,7 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     ]
     if mistakes:
         raise ConfigurationError(mistakes, where=str(folder))
-    return {**tables, **own}
+    return {**tables, **replacements}
 
 
 @cache
@@ -132,7 +132,7 @@ def _built_in() -> dict[str, CodeTable]:
     return {path.stem: _read_table(path) for path in sorted((resources.expectations() / "codes").glob("*.csv"))}
 
 
-def office_rows(path: Path, columns: Iterable[str], needed: str) -> list[tuple[int, dict[str, str]]]:
+def office_rows(path: Path, columns: Iterable[str], required: str) -> list[tuple[int, dict[str, str]]]:
     """Return line and stripped `columns` of each row of an office's CSV, which has at least the column `needed`.
 
     Raises:
@@ -144,8 +144,8 @@ def office_rows(path: Path, columns: Iterable[str], needed: str) -> list[tuple[i
     try:
         reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
         reader.fieldnames = [str(name).strip() for name in reader.fieldnames or []]
-        if needed not in reader.fieldnames:
-            mistakes.append(f"{path.name} 第 1 行：缺少 {needed} 列，表头应为 {','.join(columns)}")
+        if required not in reader.fieldnames:
+            mistakes.append(f"{path.name} 第 1 行：缺少 {required} 列，表头应为 {','.join(columns)}")
         for row in reader if not mistakes else ():
             line = reader.line_num
             if None in row:
@@ -166,15 +166,15 @@ def _read_table(path: Path) -> CodeTable:
     table = CodeTable(path.stem, (), {})
     labels: list[str] = []
     mistakes: list[str] = []
-    for line, row in office_rows(path, COLUMNS, "label"):
+    for line, row in office_rows(path, CODE_COLUMNS, "label"):
         label = row["label"]
         if not label:
             mistakes.append(f"{path.name} 第 {line} 行：label 为空，请填写规范名称")
             continue
         for word in (label, *filter(None, (alias.strip() for alias in row["aliases"].split("|")))):
-            taken = table.words.setdefault(_fold(word), label)
-            if taken != label:
-                mistakes.append(f"{path.name} 第 {line} 行：“{word}”已是“{taken}”的名称或别名，一个词只能指一项")
+            existing = table.words.setdefault(_fold(word), label)
+            if existing != label:
+                mistakes.append(f"{path.name} 第 {line} 行：“{word}”已是“{existing}”的名称或别名，一个词只能指一项")
         if label in labels:
             mistakes.append(f"{path.name} 第 {line} 行：“{label}”出现了两次，请合并为一行")
         labels.append(label)
@@ -207,8 +207,8 @@ def read_aliases(folder: Path | None) -> dict[tuple[str, str], str]:
     return {(row["field"], row["word"]): row["meant"] for _, row in rows}
 
 
-_LONGEST = 64  # bytes: no placeholder has more
-_SIGNS = r"[!-/:-@\[-`{-~]*"
+_MAX_BYTES = 64  # bytes: no placeholder has more
+_PUNCTUATION = r"[!-/:-@\[-`{-~]*"
 
 
 def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) -> pd.Series:
@@ -217,29 +217,29 @@ def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) 
     Brackets, width, case and spaces do not count. Punctuation alone is no answer; a word of the code table is one.
     """
     size = lengths(values)
-    short = np.flatnonzero((size > 0) & (size <= _LONGEST) & fits_pattern(values, _suspect()))
+    short = np.flatnonzero((size > 0) & (size <= _MAX_BYTES) & fits_pattern(values, _candidate_pattern()))
     if not len(short):
         return values
-    words = _words()[""] | _words().get(name, set())
-    empty = flag_by_distinct(
-        values.iloc[short], lambda value: _is_nothing(value, words) and not (table is not None and table.has(value))
+    words = _placeholder_words()[""] | _placeholder_words().get(name, set())
+    are_placeholders = flag_by_distinct(
+        values.iloc[short], lambda value: _is_placeholder(value, words) and not (table is not None and table.has(value))
     )
-    nothing = np.zeros(len(values), dtype=bool)
-    nothing[short] = empty
-    return values.mask(flag(values, nothing), "") if nothing.any() else values
+    blank = np.zeros(len(values), dtype=bool)
+    blank[short] = are_placeholders
+    return values.mask(flag(values, blank), "") if blank.any() else values
 
 
 @cache
-def _suspect() -> str:
+def _candidate_pattern() -> str:
     """Return a pattern (RE2) that every placeholder fits: signs, a word between signs, or any unusual character.
 
     `_is_nothing` decides. Asking it of every distinct value took a tenth of the time of reading a sheet.
     """
-    words = "|".join(sorted({re.escape(word) for words in _words().values() for word in words}))
-    return rf"(?is).*[^!-~\x{{4e00}}-\x{{9fff}}].*|{_SIGNS}(?:{words})?{_SIGNS}"
+    words = "|".join(sorted({re.escape(word) for words in _placeholder_words().values() for word in words}))
+    return rf"(?is).*[^!-~\x{{4e00}}-\x{{9fff}}].*|{_PUNCTUATION}(?:{words})?{_PUNCTUATION}"
 
 
-def _is_nothing(value: str, words: set[str]) -> bool:
+def _is_placeholder(value: str, words: set[str]) -> bool:
     if re.fullmatch(r"[\W_]+", value):
         return True
     folded = "".join(unicodedata.normalize("NFKC", value).split()).casefold().rstrip("。.!")
@@ -247,7 +247,7 @@ def _is_nothing(value: str, words: set[str]) -> bool:
 
 
 @cache
-def _words() -> dict[str, set[str]]:
+def _placeholder_words() -> dict[str, set[str]]:
     words: dict[str, set[str]] = defaultdict(set)
     for row in expectation_rows("placeholders.csv"):
         words[row["field"]].add(row["word"].casefold())

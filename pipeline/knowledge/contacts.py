@@ -22,21 +22,21 @@ _LOCAL = r"[2-9][0-9]{6,7}"
 _LANDLINE = rf"{_AREA}-{_LOCAL}(?:转[0-9]{{1,6}})?"
 _LOCAL_ONLY = rf"{_LOCAL}(?:转[0-9]{{1,6}})?"
 _SERVICE = r"[48]00-?[0-9]{3}-?[0-9]{4}"
-_ONE = rf"{_MOBILE}|{_LANDLINE}|{_LOCAL_ONLY}|{_SERVICE}"
+_PHONE = rf"{_MOBILE}|{_LANDLINE}|{_LOCAL_ONLY}|{_SERVICE}"
 _SIGNS = str.maketrans("（）－–‐‑‒—―−：．", "()--------:.")
-_SEVERAL = re.compile(r"[/、;；,，|或]+|\s{2,}")
-_BEFORE_WORDS = re.compile(r"(?<=[0-9]) ?(?=[\u4e00-\u9fff]+[: ]*[0-9])")
+_SEPARATORS = re.compile(r"[/、;；,，|或]+|\s{2,}")
+_BEFORE_LABEL = re.compile(r"(?<=[0-9]) ?(?=[\u4e00-\u9fff]+[: ]*[0-9])")
 _REMARK = re.compile(r"\([^()0-9]*\)")
-_WORDS_BEFORE = re.compile(
+_LABEL_BEFORE = re.compile(
     r"^(?:(?:tel(?:ephone)?|phone|mobile|mob|cell)\b\.?|[\u4e00-\u9fff]+(?:[/、&][\u4e00-\u9fff]+)*)?[:=. ]*"
     r"(?=[+(0-9])",
     re.I,
 )
-_WORDS_BEHIND = re.compile(r"(?<=[0-9)])[:. -]*[\u4e00-\u9fff]+[. ]*$")
+_LABEL_AFTER = re.compile(r"(?<=[0-9)])[:. -]*[\u4e00-\u9fff]+[. ]*$")
 _COUNTRY = re.compile(
     r"^(?:\+|00)86-?(?:\(0\))?0?(?=[1-9(])|^86-?(?:\(0\))?(?=1[3-9][0-9]{9}$)|^86-(?:\(0\))?0?(?=[1-9])|^86(?=[1-9][0-9]{9,10}$)"
 )
-_PARTED = re.compile(
+_LANDLINE_PARTS = re.compile(
     r"\(?(?P<area>0(?:10|2[0-9]|[3-9][0-9]{2}))?\)?-?(?P<first>[2-9][0-9]{2,3})-?(?P<last>[0-9]{4})"
     r"(?:(?:转|分机|ext\.?|[-*#,])(?P<extension>[0-9]{1,6})|\((?:转|分机)?(?P<bracketed>[0-9]{1,6})\))?"
 )
@@ -47,10 +47,10 @@ def telephones(value: str) -> str:
 
     A landline is area code, hyphen, number, 转 extension. Country code, spaces, labels (手机：), remarks (（父亲）) go.
     """
-    one = _telephone(value)
-    if one:
-        return one
-    for parts in (_SEVERAL.split(value), _BEFORE_WORDS.split(value), value.split()):
+    number = _telephone(value)
+    if number:
+        return number
+    for parts in (_SEPARATORS.split(value), _BEFORE_LABEL.split(value), value.split()):
         numbers = [_telephone(part) for part in parts if part.strip()]
         if numbers and all(numbers):
             return "/".join(dict.fromkeys(numbers))
@@ -58,19 +58,19 @@ def telephones(value: str) -> str:
 
 
 def _telephone(value: str) -> str:
-    shown = _REMARK.sub("", value.lower().translate(_SIGNS).strip())
-    bare = re.sub(r"\s+", "", _WORDS_BEHIND.sub("", _WORDS_BEFORE.sub("", shown)))
-    home = _COUNTRY.sub("", bare)
-    mobile = re.sub(r"[-.()_·•]", "", home)
+    text = _REMARK.sub("", value.lower().translate(_SIGNS).strip())
+    bare = re.sub(r"\s+", "", _LABEL_AFTER.sub("", _LABEL_BEFORE.sub("", text)))
+    national = _COUNTRY.sub("", bare)
+    mobile = re.sub(r"[-.()_·•]", "", national)
     if re.fullmatch(_MOBILE, mobile):
         return mobile
-    if re.fullmatch(_SERVICE, home):
-        return home
-    return _landline(home) or (_landline(f"0{home}") if home != bare else "")
+    if re.fullmatch(_SERVICE, national):
+        return national
+    return _landline(national) or (_landline(f"0{national}") if national != bare else "")
 
 
 def _landline(bare: str) -> str:
-    found = _PARTED.fullmatch(bare)
+    found = _LANDLINE_PARTS.fullmatch(bare)
     if not found:
         return ""
     extension = found["extension"] or found["bracketed"]
@@ -80,7 +80,7 @@ def _landline(bare: str) -> str:
 
 def mobile_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is a mainland mobile number. A leading +86, spaces and hyphens are no fault."""
-    return _settle(
+    return _check(
         values, fits_pattern(values, rf"|{_MOBILE}"), lambda value: bool(re.fullmatch(_MOBILE, _telephone(value)))
     )
 
@@ -88,14 +88,14 @@ def mobile_ok(values: pd.Series) -> pd.Series:
 def family_phone_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is mobile, 400, 800 or landline numbers. `area_code_state` judges area codes."""
     plain = fits_pattern(values, rf"|{_MOBILE}|{_LANDLINE}")
-    return _settle(values, plain, lambda value: all(re.fullmatch(_ONE, one) for one in telephones(value).split("/")))
+    return _check(values, plain, lambda value: all(re.fullmatch(_PHONE, one) for one in telephones(value).split("/")))
 
 
-def _settle(values: pd.Series, plain: Bools, judge: Callable[[str], bool]) -> pd.Series:
-    answer = flag(values, plain)
-    if not plain.all():
-        answer[~plain] = flag_by_distinct(values[~plain], judge)
-    return answer
+def _check(values: pd.Series, usual: Bools, check: Callable[[str], bool]) -> pd.Series:
+    results = flag(values, usual)
+    if not usual.all():
+        results[~usual] = flag_by_distinct(values[~usual], check)
+    return results
 
 
 def area_code_state(values: pd.Series) -> pd.Series:
@@ -124,9 +124,9 @@ def _area_of(number: str) -> str:
 def _in_use(area: str) -> bool:
     from phonenumbers import PhoneNumber, is_valid_number
 
-    locals_ = (first * length for first in "2345678" for length in (7, 8))
+    local_numbers = (first * length for first in "2345678" for length in (7, 8))
     return area in _LATER_MERGED or any(
-        is_valid_number(PhoneNumber(country_code=86, national_number=int(area[1:] + local))) for local in locals_
+        is_valid_number(PhoneNumber(country_code=86, national_number=int(area[1:] + local))) for local in local_numbers
     )
 
 
@@ -136,13 +136,13 @@ _LATER_MERGED = frozenset({"0634"})  # 莱芜市, in 济南市 since 2019: the l
 def area_code_successor(values: pd.Series) -> pd.Series:
     """Return the number as it is dialled today for landlines with an abolished area code, else ""."""
     old = fits_pattern(values, rf".*(?:{'|'.join(_abolished())}).*")
-    answers = pd.Series("", index=values.index, dtype="str")
-    answers[old] = by_distinct(values[old], _successor)
-    return answers
+    results = pd.Series("", index=values.index, dtype="str")
+    results[old] = by_distinct(values[old], _successor)
+    return results
 
 
 def _successor(value: str) -> str:
-    number = next((one for one in telephones(value).split("/") if _area_of(one) in _abolished()), "")
+    number = next((candidate for candidate in telephones(value).split("/") if _area_of(candidate) in _abolished()), "")
     area, first = _abolished().get(_area_of(number), ("", ""))
     if not area:
         return ""
@@ -159,13 +159,13 @@ def _abolished() -> dict[str, tuple[str, str]]:
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN_EMAIL = rf"[A-Za-z0-9_+-]{{1,20}}(?:\.[A-Za-z0-9_+-]{{1,20}}){{0,2}}@(?:{_LABEL}\.){{1,3}}[A-Za-z]{{2,10}}"
 # the library judges names that RFC 6761 excludes from delivery, and punycode
-_ODD_EMAIL = r"(?i).*(?:--.*|\.(?:test|invalid|local|localhost|onion|arpa|example))"
+_SPECIAL_DOMAIN = r"(?i).*(?:--.*|\.(?:test|invalid|local|localhost|onion|arpa|example))"
 
 
 def email_ok(values: pd.Series) -> pd.Series:
     """Return whether each value is an address by syntax (no DNS query)."""
-    plain = fits_pattern(values, rf"|{_PLAIN_EMAIL}") & ~fits_pattern(values, _ODD_EMAIL)
-    return _settle(values, plain, _deliverable)
+    plain = fits_pattern(values, rf"|{_PLAIN_EMAIL}") & ~fits_pattern(values, _SPECIAL_DOMAIN)
+    return _check(values, plain, _deliverable)
 
 
 def _deliverable(address: str) -> bool:
@@ -181,11 +181,11 @@ def _deliverable(address: str) -> bool:
 def email_misspelt(values: pd.Series) -> pd.Series:
     """Return the domain that a known misspelling stands for, else ""."""
     known = "|".join(map(re.escape, _misspellings()))
-    answer = np.full(len(values), "", dtype=object)
-    odd = fits_pattern(values, rf"(?i).*@\s*(?:{known})\s*")
-    domains = (value.rpartition("@")[2].strip().casefold() for value in values[odd])  # (?i) takes ſ for s, too
-    answer[odd] = [_misspellings()[domain] for domain in domains]
-    return pd.Series(answer, index=values.index, dtype="str")
+    results = np.full(len(values), "", dtype=object)
+    misspelt = fits_pattern(values, rf"(?i).*@\s*(?:{known})\s*")
+    domains = (value.rpartition("@")[2].strip().casefold() for value in values[misspelt])  # (?i) takes ſ for s, too
+    results[misspelt] = [_misspellings()[domain] for domain in domains]
+    return pd.Series(results, index=values.index, dtype="str")
 
 
 @cache

@@ -6,17 +6,17 @@ import base64
 import unicodedata
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_OURS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
-_READ_AS = str.maketrans("OILU", "011V")
+_FROM_RFC_4648 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
+_LOOKALIKES = str.maketrans("OILU", "011V")
 
 
 def encode_base32(value: bytes) -> str:
     """Return bytes (a multiple of five) in groups of four, such as `7K3M-9QTE`."""
-    return decode_base32(base64.b32encode(value).decode().translate(_OURS))
+    return decode_base32(base64.b32encode(value).decode().translate(_FROM_RFC_4648))
 
 
 def decode_base32(typed: str) -> str:
     """Return typed text in the form of `written`. Width, case, hyphens, spaces and look-alikes do not count."""
-    plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
+    plain = unicodedata.normalize("NFKC", typed).upper().translate(_LOOKALIKES)
     letters = "".join(letter for letter in plain if letter in _ALPHABET)
-    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+    return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pipeline.knowledge.text_columns import Bools, Bytes, byte_matrix, chosen, distinct, fits_pattern, flag
+from pipeline.knowledge.text_columns import Bools, Bytes, byte_matrix, distinct, fits_pattern, flag, take_texts
 
 _WEIGHTS = np.array([2 ** (17 - place) % 11 for place in range(17)], dtype=np.int32)
 _CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
@@ -30,10 +30,10 @@ _FORMS = [
     ("damaged", r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"),
 ]
 """Each kind and how it is written. The first form that fits says what a number is."""
-_OF_18, _OLD15, _OLD_CARD = (0, 1, 2, 3), 4, 5
+_FORMS_OF_18, _OLD15, _OLD_CARD = (0, 1, 2, 3), 4, 5
 _KINDS = [*(kind for kind, _ in _FORMS), "malformed"]
 _GENDERS = ["", "男", "女"]
-_LEAST_DIGITS = 10  # a shorter mantissa is a display ("4.30302E+17")
+_MIN_DIGITS = 10  # a shorter mantissa is a display ("4.30302E+17")
 _CENTURY_PIVOT = 30  # two-digit years of the older foreigners' card: up to 30 is 20xx
 
 
@@ -50,19 +50,19 @@ class IdNumbers:
             rest = rest[~fits]
             if not len(rest):
                 break
-        self._whole = np.isin(self._forms, _OF_18)
+        self._is_18 = np.isin(self._forms, _FORMS_OF_18)
 
     @cached_property
     def kind(self) -> pd.Series:
         """What each number is: "", resident, old15, residence_permit, foreigner, damaged or malformed."""
-        return chosen(self._forms, _KINDS, self._values.index)
+        return take_texts(self._forms, _KINDS, self._values.index)
 
-    def _is(self, *kinds: str) -> Bools:
+    def _has_kind(self, *kinds: str) -> Bools:
         return np.isin(self._forms, [form for form, kind in enumerate(_KINDS) if kind in kinds])
 
     def is_kind(self, *kinds: str) -> pd.Series:
         """Return which numbers are of these kinds."""
-        return flag(self._values, self._is(*kinds))
+        return flag(self._values, self._has_kind(*kinds))
 
     @cached_property
     def format_ok(self) -> pd.Series:
@@ -72,23 +72,23 @@ class IdNumbers:
     @cached_property
     def travel(self) -> pd.Series:
         """Whether each number has the form of a passport or of a travel permit of Hong Kong, Macau or Taiwan."""
-        return flag(self._values, self._is("malformed") & fits_pattern(self._values, _TRAVEL))
+        return flag(self._values, self._has_kind("malformed") & fits_pattern(self._values, _TRAVEL))
 
     @cached_property
     def checksum_ok(self) -> pd.Series:
         """Whether the check character of each 18-character number is right. Other forms have none and are true."""
-        answer = np.ones(len(self._values), dtype=bool)
-        given = byte_matrix(self._values[self._whole], 18)
-        answer[self._whole] = _check_bytes(given) == np.where(given[:, 17] == ord("x"), ord("X"), given[:, 17])
-        return flag(self._values, answer)
+        results = np.ones(len(self._values), dtype=bool)
+        given = byte_matrix(self._values[self._is_18], 18)
+        results[self._is_18] = _check_bytes(given) == np.where(given[:, 17] == ord("x"), ord("X"), given[:, 17])
+        return flag(self._values, results)
 
     @cached_property
-    def born(self) -> np.ndarray:
+    def birth_dates(self) -> np.ndarray:
         """The date of birth in each number (datetime64[D]); NaT if it has none that exists."""
         born = np.full(len(self._values), np.datetime64("NaT"), dtype="datetime64[D]")
-        for rows, start in ((self._whole, 6), (self._forms == _OLD15, 6), (self._forms == _OLD_CARD, 7)):
-            digits = self._values[rows].str[start : start + (8 if rows is self._whole else 6)]
-            if rows is not self._whole:
+        for rows, start in ((self._is_18, 6), (self._forms == _OLD15, 6), (self._forms == _OLD_CARD, 7)):
+            digits = self._values[rows].str[start : start + (8 if rows is self._is_18 else 6)]
+            if rows is not self._is_18:
                 recent = (digits.str[:2] <= str(_CENTURY_PIVOT)) & (start == 7)
                 digits = ("20" + digits).where(recent, "19" + digits)
             dates = pd.to_datetime(digits.to_numpy(dtype=object), format="%Y%m%d", errors="coerce", cache=False)
@@ -97,32 +97,32 @@ class IdNumbers:
         return born
 
     @property
-    def tells_birth(self) -> pd.Series:
+    def has_birth_date(self) -> pd.Series:
         """Whether each number has a date of birth that exists."""
-        return flag(self._values, ~np.isnat(self.born))
+        return flag(self._values, ~np.isnat(self.birth_dates))
 
     def birth_ok(self, months: pd.Series | None = None) -> pd.Series:
         """Return whether digits 7-14 are a date, of an age of 14 to 70 in the month YYYY-MM if given (rules.csv)."""
-        judged = self._is("resident", "residence_permit", "foreigner")
-        real = ~np.isnat(self.born)
-        answer = ~judged | real
+        checked = self._has_kind("resident", "residence_permit", "foreigner")
+        real = ~np.isnat(self.birth_dates)
+        results = ~checked | real
         if months is not None:
-            places, known = distinct(months)
-            known = [month if len(month) == 7 else "" for month in known]
-            dates = pd.to_datetime(np.array(known, dtype=object), format="%Y-%m", errors="coerce")
-            graduated = dates.to_numpy().astype("datetime64[M]")[places]
-            aged = judged & real & ~np.isnat(graduated)
-            years = (graduated - self.born.astype("datetime64[M]"))[aged].astype(np.int64) // 12
-            answer[aged] = (years >= 14) & (years <= 70)
-        return flag(self._values, answer)
+            positions, distinct_months = distinct(months)
+            distinct_months = [month if len(month) == 7 else "" for month in distinct_months]
+            dates = pd.to_datetime(np.array(distinct_months, dtype=object), format="%Y-%m", errors="coerce")
+            graduated = dates.to_numpy().astype("datetime64[M]")[positions]
+            comparable = checked & real & ~np.isnat(graduated)
+            years = (graduated - self.birth_dates.astype("datetime64[M]"))[comparable].astype(np.int64) // 12
+            results[comparable] = (years >= 14) & (years <= 70)
+        return flag(self._values, results)
 
     @cached_property
     def gender(self) -> pd.Series:
         """男 or 女 by the order digit of each number; "" for older foreigners' cards, which have none."""
         genders = np.zeros(len(self._values), dtype=np.int8)
-        for rows, place in ((self._whole, 16), (self._forms == _OLD15, 14)):
-            genders[rows] = np.where(self._values[rows].str[place].isin([*"13579"]), 1, 2)
-        return chosen(genders, _GENDERS, self._values.index)
+        for rows, position in ((self._is_18, 16), (self._forms == _OLD15, 14)):
+            genders[rows] = np.where(self._values[rows].str[position].isin([*"13579"]), 1, 2)
+        return take_texts(genders, _GENDERS, self._values.index)
 
     @cached_property
     def region(self) -> pd.Series:
@@ -133,7 +133,7 @@ class IdNumbers:
     def valid(self) -> pd.Series:
         """Whether each number has an issued form, the right check character and a date of birth."""
         issued = self.is_kind("resident", "residence_permit", "foreigner")
-        return issued & self.checksum_ok & self.tells_birth
+        return issued & self.checksum_ok & self.has_birth_date
 
 
 def damaged(values: pd.Series) -> pd.Series:
@@ -144,15 +144,15 @@ def damaged(values: pd.Series) -> pd.Series:
 def check_character(first17: pd.Series) -> pd.Series:
     """Return the check character (ISO 7064 MOD 11-2) of each seventeen digits, else ""."""
     fits = fits_pattern(first17, "[0-9]{17}")
-    answer = np.full(len(first17), "", dtype=object)
-    answer[fits] = _check_bytes(byte_matrix(first17[fits], 17)).view("S1").astype(str)
-    return pd.Series(answer, index=first17.index, dtype="str")
+    results = np.full(len(first17), "", dtype=object)
+    results[fits] = _check_bytes(byte_matrix(first17[fits], 17)).view("S1").astype(str)
+    return pd.Series(results, index=first17.index, dtype="str")
 
 
 def _check_bytes(digits: Bytes) -> Bytes:
     sums = np.zeros(len(digits), dtype=np.int32)
-    for place in range(17):
-        sums += (digits[:, place].astype(np.int32) - ord("0")) * _WEIGHTS[place]
+    for position in range(17):
+        sums += (digits[:, position].astype(np.int32) - ord("0")) * _WEIGHTS[position]
     return _CHECKS[sums % 11]
 
 
@@ -165,7 +165,7 @@ def to_18(values15: pd.Series) -> pd.Series:
 
 def id_prefix(values: pd.Series) -> pd.Series:
     """Return the first 15 digits of a damaged number, else "" (traps.md). Mantissas under 10 digits have lost them."""
-    whole = flag(values, fits_pattern(values, r"[1-9]\.[0-9]+[Ee]\+?17"))
+    damaged_18 = flag(values, fits_pattern(values, r"[1-9]\.[0-9]+[Ee]\+?17"))
     digits = values.str.replace(r"[Ee].*$", "", regex=True).str.replace(".", "", regex=False)
-    enough = digits.str.len().between(_LEAST_DIGITS, 17)
-    return digits.str[:15].str.pad(15, side="right", fillchar="0").where(whole & enough, "")
+    enough = digits.str.len().between(_MIN_DIGITS, 17)
+    return digits.str[:15].str.pad(15, side="right", fillchar="0").where(damaged_18 & enough, "")

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 import pandas as pd
 
-from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag, visible
+from pipeline.knowledge.text_columns import by_distinct, clean_text, fits_pattern, flag
 from pipeline.resources import expectation_rows
 
 DOT = "\u00b7"
@@ -42,38 +42,38 @@ def confusables() -> dict[int, str]:
         table |= {code: unicodedata.normalize("NFKC", chr(code)) for code in range(start, end)}
     # the radicals supplement, and what GB18030-2000 put in private use, as Python's codec still does (traps.md)
     table |= {int(row["code"], 16): row["meant"] for row in expectation_rows("names/lookalikes.csv")}
-    table = {code: meant for code, meant in table.items() if meant != chr(code)}
+    table = {code: replacement for code, replacement in table.items() if replacement != chr(code)}
     return {code: table.get(ord(meant), meant) if len(meant) == 1 else meant for code, meant in table.items()}
 
 
-_PLAIN = rf"[{HAN}]{{2,5}}"
+_USUAL = rf"[{HAN}]{{2,5}}"
 _LATIN = rf"[{LATIN}]+(?:(?: |[-'’]| ?{DOT} ?|\. ?|, ?)[{LATIN}]+)*\.?"
-_LATIN_JOINTS = re.compile(r"[-'’.,\s]|" + DOT)
-_GOOD = rf"[{HAN}]+(?:{DOT}[{HAN}]+)*|{_LATIN}"
-_BESIDE_HAN = re.compile(rf"(?<=[{HAN}{DOT}]) +| +(?=[{HAN}{DOT}])")
+_LATIN_SEPARATORS = re.compile(r"[-'’.,\s]|" + DOT)
+_VALID = rf"[{HAN}]+(?:{DOT}[{HAN}]+)*|{_LATIN}"
+_SPACES_BY_HAN = re.compile(rf"(?<=[{HAN}{DOT}]) +| +(?=[{HAN}{DOT}])")
 _DOTS = re.compile(rf"(?<=[{HAN}]) *[{re.escape(DOT_LOOKALIKES)}]+ *(?=[{HAN}])")
-_MOST_READINGS = 512  # of one name
+_MAX_READINGS = 512  # of one name
 
 
 def clean_name(values: pd.Series) -> pd.Series:
     """Return each name as on the card: look-alikes replaced, U+00B7 as dot, no spaces beside Han characters."""
-    return by_distinct(values, _clean, ~fits_pattern(values, _PLAIN))
+    return by_distinct(values, _clean, ~fits_pattern(values, _USUAL))
 
 
 def _clean(name: str) -> str:
-    meant = unicodedata.normalize("NFC", visible(name)).translate(confusables())
-    return _BESIDE_HAN.sub("", _DOTS.sub(DOT, meant))
+    replaced = unicodedata.normalize("NFC", clean_text(name)).translate(confusables())
+    return _SPACES_BY_HAN.sub("", _DOTS.sub(DOT, replaced))
 
 
 def name_ok(values: pd.Series) -> pd.Series:
     """Return whether each cleaned name is Han characters with middle dots, Latin letters with spaces, or blank."""
-    return flag(values, fits_pattern(values, rf"|{_GOOD}"))
+    return flag(values, fits_pattern(values, rf"|{_VALID}"))
 
 
 def equal_names(values: pd.Series) -> pd.Series:
     """Return the form in which identity and record compare names: Latin without joints and case, Han as it is."""
     letters = fits_pattern(values, rf"(?s).*[{LATIN}].*")
-    return by_distinct(values, lambda name: _LATIN_JOINTS.sub("", name).casefold() or name, letters)
+    return by_distinct(values, lambda name: _LATIN_SEPARATORS.sub("", name).casefold() or name, letters)
 
 
 def name_latin(values: pd.Series) -> pd.Series:
@@ -82,10 +82,10 @@ def name_latin(values: pd.Series) -> pd.Series:
 
 
 @lru_cache(maxsize=200_000)
-def key_of(name: str) -> str:
+def matching_key(name: str) -> str:
     """Return a key for matching only: traditional as simplified, no dots, spaces and case (徐乾 gives 徐干)."""
-    bare = "".join(name.split()).replace(DOT, "").casefold()
-    return "".join(_simplified(character) for character in bare)
+    compact = "".join(name.split()).replace(DOT, "").casefold()
+    return "".join(_simplified(character) for character in compact)
 
 
 @cache
@@ -105,13 +105,13 @@ def _simplify():  # noqa: ANN202  # the library has no types
 @lru_cache(maxsize=50_000)
 def pinyin_readings(name: str) -> frozenset[str]:
     """Return the toneless pinyin readings of a name, with surname readings: at most the first 512."""
-    readings = [_readings(character) for character in key_of(_clean(name))]
-    spoken = {"".join(parts) for parts in itertools.islice(itertools.product(*readings), _MOST_READINGS)}
+    readings = [_readings(character) for character in matching_key(_clean(name))]
+    combined = {"".join(parts) for parts in itertools.islice(itertools.product(*readings), _MAX_READINGS)}
     for surname in (name[:1], name[:2]):
         if reading := _surnames().get(surname):
             rest = itertools.product(*readings[len(surname) :])
-            spoken |= {reading + "".join(parts) for parts in itertools.islice(rest, _MOST_READINGS)}
-    return frozenset(spoken - {""})
+            combined |= {reading + "".join(parts) for parts in itertools.islice(rest, _MAX_READINGS)}
+    return frozenset(combined - {""})
 
 
 @cache

@@ -25,8 +25,8 @@ import pandas as pd
 
 from pipeline.atomic_files import sha256_of
 
-NEAR = 4  # bits of 64
-CLOSE = 6.0  # mean difference of colours, of 255: copies at quality 40 or half the size stay under 3
+MAX_HASH_DISTANCE = 4  # bits of 64
+MAX_COLOUR_DISTANCE = 6.0  # mean difference of colours, of 255: copies at quality 40 or half the size stay under 3
 _BLOCKS = 6  # hashes within four bits have two of six blocks in common
 _HASH = r"[0-9a-f]{16,}"
 
@@ -37,30 +37,30 @@ Positions = npt.NDArray[np.int64]
 
 def near_duplicates(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
     """Return a group id (a member's SHA-256) for every picture that was handed in twice or more, else ""."""
-    given = pd.DataFrame({"sha256": sha256.to_numpy(), "phash": phashes.to_numpy()}).astype("str")
-    distinct = given[given["sha256"].ne("")].drop_duplicates("sha256")
+    photos = pd.DataFrame({"sha256": sha256.to_numpy(), "phash": phashes.to_numpy()}).astype("str")
+    distinct = photos[photos["sha256"].ne("")].drop_duplicates("sha256")
     hashed = distinct[distinct["phash"].str.fullmatch(_HASH)]
     digests = hashed["sha256"].to_numpy(dtype=object)
-    first = {digest: digest for digest in distinct["sha256"]}
-    first |= dict(zip(digests, digests[_grouped(hashed["phash"].tolist())], strict=True))
-    ids = given["sha256"].map(first).fillna("").astype("str")
+    group_of = {digest: digest for digest in distinct["sha256"]}
+    group_of |= dict(zip(digests, digests[_group_labels(hashed["phash"].tolist())], strict=True))
+    ids = photos["sha256"].map(group_of).fillna("").astype("str")
     shared = ids.ne("") & ids.groupby(ids).transform("size").gt(1)
     return pd.Series(ids.where(shared, "").to_numpy(), index=sha256.index, dtype="str")
 
 
-def _grouped(phashes: list[str]) -> Positions:
+def _group_labels(phashes: list[str]) -> Positions:
     hashes = np.array([int(value[:16], 16) for value in phashes], dtype=np.uint64)
     colours, label = _colours(phashes), np.arange(len(phashes))
-    for ones, others in _candidates(hashes, label):
-        close = _close(colours[ones], colours[others])
-        join_pairs(label, ones[close], others[close])
+    for left, right in _candidate_pairs(hashes, label):
+        close = _similar_colours(colours[left], colours[right])
+        merge_labels(label, left[close], right[close])
     return label
 
 
-def join_pairs(label: Positions, ones: Positions, others: Positions) -> None:
+def merge_labels(label: Positions, left: Positions, right: Positions) -> None:
     """Give both members of every pair, and all that are labelled like them, one label: the least of all."""
-    while (label[ones] != label[others]).any():
-        pairs = np.sort([label[ones], label[others]], axis=0)
+    while (label[left] != label[right]).any():
+        pairs = np.sort([label[left], label[right]], axis=0)
         least = np.arange(len(label))
         np.minimum.at(least, pairs[1], pairs[0])
         label[:] = least[label]
@@ -68,31 +68,31 @@ def join_pairs(label: Positions, ones: Positions, others: Positions) -> None:
 
 def _colours(phashes: list[str]) -> Colours:
     width = max((len(value) for value in phashes), default=16)
-    written = "".join(value.ljust(width, "0")[16:] for value in phashes)
-    return np.frombuffer(bytes.fromhex(written), dtype=np.uint8).reshape(len(phashes), (width - 16) // 2)
+    digits = "".join(value.ljust(width, "0")[16:] for value in phashes)
+    return np.frombuffer(bytes.fromhex(digits), dtype=np.uint8).reshape(len(phashes), (width - 16) // 2)
 
 
-def _close(ones: Colours, others: Colours) -> npt.NDArray[np.bool_]:
-    if ones.shape[1] == 0:
-        return np.ones(len(ones), dtype=bool)
-    return np.abs(ones.astype(np.int16) - others).mean(axis=1) <= CLOSE
+def _similar_colours(left: Colours, right: Colours) -> npt.NDArray[np.bool_]:
+    if left.shape[1] == 0:
+        return np.ones(len(left), dtype=bool)
+    return np.abs(left.astype(np.int16) - right).mean(axis=1) <= MAX_COLOUR_DISTANCE
 
 
-def _candidates(hashes: Hashes, label: Positions) -> Iterator[tuple[Positions, Positions]]:
+def _candidate_pairs(hashes: Hashes, label: Positions) -> Iterator[tuple[Positions, Positions]]:
     """Yield pairs of positions whose hashes differ by at most `NEAR` bits and that are in two sets."""
     edges = [64 * block // _BLOCKS for block in range(_BLOCKS + 1)]
     masks = [((1 << end) - (1 << start)) for start, end in itertools.pairwise(edges)]
     for first, second in itertools.combinations(masks, 2):
         keys = hashes & np.uint64(first | second)
         order = np.argsort(keys, kind="stable")
-        for ones, others in _neighbours(keys[order], order):
-            apart = label[ones] != label[others]
-            ones, others = ones[apart], others[apart]
-            near = np.bitwise_count(hashes[ones] ^ hashes[others]) <= NEAR
-            yield ones[near], others[near]
+        for left, right in _equal_key_pairs(keys[order], order):
+            apart = label[left] != label[right]
+            left, right = left[apart], right[apart]
+            near = np.bitwise_count(hashes[left] ^ hashes[right]) <= MAX_HASH_DISTANCE
+            yield left[near], right[near]
 
 
-def _neighbours(keys: Hashes, order: Positions) -> Iterator[tuple[Positions, Positions]]:
+def _equal_key_pairs(keys: Hashes, order: Positions) -> Iterator[tuple[Positions, Positions]]:
     for lag in range(1, len(order)):
         same = keys[lag:] == keys[:-lag]
         if not bool(same.any()):
@@ -101,12 +101,12 @@ def _neighbours(keys: Hashes, order: Positions) -> Iterator[tuple[Positions, Pos
 
 
 # Pillow knows forty more kinds, and would start Ghostscript for one of them
-_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-MOST_PIXELS = 40_000_000  # bounds a decompression bomb; a scanned A4 page at 600 dpi has 35 million
-MOST_BYTES = 50_000_000  # larger files are never decoded (the rule's limit is 200 KB)
+MAX_PIXELS = 40_000_000  # bounds a decompression bomb; a scanned A4 page at 600 dpi has 35 million
+MAX_BYTES = 50_000_000  # larger files are never decoded (the rule's limit is 200 KB)
 GRID = 6
-COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha256", "phash"]
+PHOTO_COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha256", "phash"]
 
 
 class PhotoFile(NamedTuple):
@@ -121,17 +121,17 @@ class PhotoFile(NamedTuple):
 
 
 def examine_photos(
-    shelf: PhotoFolder, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series
+    folder: PhotoFolder, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series
 ) -> pd.DataFrame:
     """Return each row's photo by its name, student number or ID number: `COLUMNS`, `path` relative to the folder."""
     paths = [
-        shelf.find(name, number, identity)
+        folder.find(name, number, identity)
         for name, number, identity in zip(names, student_numbers, id_numbers, strict=True)
     ]
     pictures = {path: read_picture(path) for path in {path for path in paths if path is not None}}
-    nothing = (False, "", False, 0, 0, 0, "", "")
-    rows = [(True, path.relative_to(shelf.root).as_posix(), *pictures[path]) if path else nothing for path in paths]
-    frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS), index=names.index)
+    missing = (False, "", False, 0, 0, 0, "", "")
+    rows = [(True, path.relative_to(folder.root).as_posix(), *pictures[path]) if path else missing for path in paths]
+    frame = pd.DataFrame(rows, columns=pd.Index(PHOTO_COLUMNS), index=names.index)
     kinds = {"found": bool, "path": "str", "readable": bool, "bytes": "int64", "width": "int64", "height": "int64"}
     return frame.astype({**kinds, "sha256": "str", "phash": "str"})
 
@@ -165,26 +165,26 @@ class PhotoFolder:
 
     def find(self, name: str, student_number: str, id_number: str) -> Path | None:
         """Return the photo of one row, or None; of several files of one name the one of the student's number."""
-        named = self._named(name)
+        named = self._find_named(name)
         if len(named) == 1:
             return named[0]
-        return self._stemmed(student_number) or self._stemmed(id_number) or next(iter(named), None)
+        return self._find_numbered(student_number) or self._find_numbered(id_number) or next(iter(named), None)
 
-    def _named(self, name: str) -> list[Path]:
+    def _find_named(self, name: str) -> list[Path]:
         path = PurePosixPath(_fold(name).replace("\\", "/"))
-        outward = path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts)
-        if outward or not path.name:
+        leads_out = path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts)
+        if leads_out or not path.name:
             return []
-        for asked in (path, PurePosixPath(path.name)):  # the office may not have kept the folder in 照片/张三.jpg
-            stem = asked.with_suffix("") if asked.suffix in IMAGE_SUFFIXES else asked
-            key = asked.as_posix()
+        for candidate in (path, PurePosixPath(path.name)):  # the office may not have kept the folder in 照片/张三.jpg
+            stem = candidate.with_suffix("") if candidate.suffix in IMAGE_SUFFIXES else candidate
+            key = candidate.as_posix()
             if found := self._by_name.get(key) or self._by_stem.get(key) or self._by_stem.get(stem.as_posix()):
                 return found
         return []
 
-    def _stemmed(self, number: str) -> Path | None:
-        known = self._by_stem.get(_fold(number)) if number else None
-        return known[0] if known else None
+    def _find_numbered(self, number: str) -> Path | None:
+        paths = self._by_stem.get(_fold(number)) if number else None
+        return paths[0] if paths else None
 
 
 def _fold(name: str) -> str:
@@ -195,7 +195,7 @@ def read_picture(path: Path) -> PhotoFile:
     """Return what one file is. A file that cannot be opened or decoded whole is not readable."""
     try:
         size = path.stat().st_size
-        content = path.read_bytes() if size <= MOST_BYTES else b""
+        content = path.read_bytes() if size <= MAX_BYTES else b""
         digest = hashlib.sha256(content).hexdigest() if content else sha256_of(path)
     except OSError:
         return PhotoFile(False, 0, 0, 0, "", "")
@@ -210,8 +210,8 @@ def _decode(content: bytes) -> tuple[int, int, str] | None:
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_KINDS) as image:
-            if image.width * image.height > MOST_PIXELS:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
                 return None
             image.load()  # verify() accepts half a JPEG (traps.md)
             upright = ImageOps.exif_transpose(image)

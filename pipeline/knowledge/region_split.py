@@ -33,29 +33,29 @@ _NOISE = re.compile(r"[\s\-—_/\\,，、.·>|]+")
 
 def split_cells(table: RegionTable, *given: str) -> Place:
     """Return province, city and county by full names."""
-    cells = _of_corps(table, _part_province(table, [_NOISE.sub("", cell) for cell in given]))
+    cells = _resolve_corps(table, _split_province(table, [_NOISE.sub("", cell) for cell in given]))
     if cells[0] in table.provinces:
-        cells = _part_county(table, _part_city(table, cells))
+        cells = _split_county(table, _split_city(table, cells))
     return Place(*cells)
 
 
-def _part_province(table: RegionTable, cells: list[str]) -> list[str]:
+def _split_province(table: RegionTable, cells: list[str]) -> list[str]:
     province, city, county = cells
     if province in table.provinces:
         official = table.provinces[province]
-        return [official, *(_without(table, official, cell) for cell in (city, county))]
+        return [official, *(_strip_province(table, official, cell) for cell in (city, county))]
     source = province or city or county
     for name in table.province_heads:
         if source.startswith(name) and len(source) > len(name):
             rest = source[len(name) :]
             official = table.provinces[name]
-            if _city_head(table, official, rest) or (official, rest) in table.homes_of_form:
+            if _city_head(table, official, rest) or (official, rest) in table.cities_of_form:
                 break
     else:
         rest = source
         official = _province_of(table, province, source) if province or not (city and county) else ""
-    later = [_without(table, official, cell) for cell in (city, county) if cell and cell != source]
-    return [official, *_fill(rest, later)] if official else cells
+    further = [_strip_province(table, official, cell) for cell in (city, county) if cell and cell != source]
+    return [official, *_fill_cells(rest, further)] if official else cells
 
 
 def _province_of(table: RegionTable, province: str, source: str) -> str:
@@ -71,7 +71,7 @@ def _province_of(table: RegionTable, province: str, source: str) -> str:
     return ""
 
 
-def _of_corps(table: RegionTable, cells: list[str]) -> list[str]:
+def _resolve_corps(table: RegionTable, cells: list[str]) -> list[str]:
     """The national table has 新疆生产建设兵团's cities under 新疆: 第八师 is 石河子市."""
     province, city, county = cells
     if province != CORPS and not (province == XINJIANG and CORPS_UNIT.search(city)):
@@ -85,22 +85,22 @@ def _of_corps(table: RegionTable, cells: list[str]) -> list[str]:
     return cells
 
 
-def _fill(rest: str, later: list[str]) -> list[str]:
-    if not later:
+def _fill_cells(rest: str, further: list[str]) -> list[str]:
+    if not further:
         return [rest, ""]
-    if len(later) == 1:
-        return [rest, "" if rest.endswith(later[0]) and rest != later[0] else later[0]]
-    return later[:2]
+    if len(further) == 1:
+        return [rest, "" if rest.endswith(further[0]) and rest != further[0] else further[0]]
+    return further[:2]
 
 
-def _without(table: RegionTable, province: str, cell: str) -> str:
+def _strip_province(table: RegionTable, province: str, cell: str) -> str:
     """Return a cell without the province in front (湖南省长沙市, 湖南长沙). A bare name stays: 吉林 may be 吉林市."""
     if cell in table.cities.get(province, ()):
         return cell
     for name in table.province_heads:
         rest = cell.removeprefix(name)
         if rest != cell and table.provinces[name] == province:
-            known = (province, rest) in table.homes_of_form or _city_head(table, province, rest)
+            known = (province, rest) in table.cities_of_form or _city_head(table, province, rest)
             return rest if rest and (name == province or known) else cell
     return cell
 
@@ -110,40 +110,40 @@ def _city_head(table: RegionTable, province: str, text: str) -> str:
     return max(names, key=len, default="")
 
 
-def _part_city(table: RegionTable, cells: list[str]) -> list[str]:
+def _split_city(table: RegionTable, cells: list[str]) -> list[str]:
     province, city, county = cells
     if province in SPECIAL:
-        return _special(table, province, city, county)
+        return _split_special(table, province, city, county)
     if province in UNDIVIDED:
         return cells
     if province in MUNICIPALITIES:
-        return _municipality(table, province, city, county)
+        return _split_municipality(table, province, city, county)
     direct = table.counties.get((province, ""), {})
-    if city in direct and _lasts_without_city(table, province, direct[city]):
+    if city in direct and _is_directly_governed(table, province, direct[city]):
         return [province, direct[city], county or direct[city]]
-    if not county and _ended_as_county(table, province, city):
+    if not county and _is_county_city_today(table, province, city):
         return _county_as_city(table, cells) or cells
     if city in table.cities[province]:
         return [province, table.cities[province][city], county]
-    if _NO_CITY.fullmatch(city) and county in direct and _lasts_without_city(table, province, direct[county]):
+    if _NO_CITY.fullmatch(city) and county in direct and _is_directly_governed(table, province, direct[county]):
         return [province, direct[county], direct[county]]
-    return _behind_city(table, province, city, county) or _county_as_city(table, cells) or cells
+    return _split_city_cell(table, province, city, county) or _county_as_city(table, cells) or cells
 
 
-def _lasts_without_city(table: RegionTable, province: str, county: str) -> bool:
+def _is_directly_governed(table: RegionTable, province: str, county: str) -> bool:
     """Return whether a county was last known without a city level (石河子市), not under a city (浏阳市)."""
     last = table.last_year(Place(province, "", county))
-    under = max((year for home, year in table.homes[province, county].items() if home), default=0)
+    under = max((year for home, year in table.cities_of_county[province, county].items() if home), default=0)
     return last > max(under, table.last_year(Place(province, county, "")))
 
 
-def _ended_as_county(table: RegionTable, province: str, city: str) -> bool:
+def _is_county_city_today(table: RegionTable, province: str, city: str) -> bool:
     """Return whether a former city's name is a county-level city's today: 巢湖市, of 合肥市 since 2011."""
-    homes = table.homes.get((province, city), {})
+    homes = table.cities_of_county.get((province, city), {})
     return table.last_year(Place(province, city, "")) < NOW and NOW in homes.values()
 
 
-def _behind_city(table: RegionTable, province: str, city: str, county: str) -> list[str] | None:
+def _split_city_cell(table: RegionTable, province: str, city: str, county: str) -> list[str] | None:
     """Split 长沙市望城区 in the city cell if the county cell is blank or says the same."""
     head = _city_head(table, province, city)
     if not head:
@@ -161,7 +161,7 @@ def _behind_city(table: RegionTable, province: str, city: str, county: str) -> l
 def _county_as_city(table: RegionTable, cells: list[str]) -> list[str] | None:
     """Split 浏阳市 or 湘潭县 in the city cell: a county of one prefecture, if the county cell names no other."""
     province, city, county = cells
-    homes = table.homes_of_form.get((province, city), {})
+    homes = table.cities_of_form.get((province, city), {})
     if not homes or county not in {"", "市辖区", city, *(name for _, name in homes)}:
         return None
     last = max(homes.values())
@@ -169,7 +169,7 @@ def _county_as_city(table: RegionTable, cells: list[str]) -> list[str] | None:
     return [province, *latest[0]] if len(latest) == 1 else None
 
 
-def _municipality(table: RegionTable, province: str, city: str, county: str) -> list[str]:
+def _split_municipality(table: RegionTable, province: str, city: str, county: str) -> list[str]:
     known = table.counties[province, province]
     short = province.removesuffix("市")
     bare = city.removeprefix(province) if city != province else city
@@ -180,7 +180,7 @@ def _municipality(table: RegionTable, province: str, city: str, county: str) -> 
     return [province, city, county]
 
 
-def _special(table: RegionTable, province: str, city: str, county: str) -> list[str]:
+def _split_special(table: RegionTable, province: str, city: str, county: str) -> list[str]:
     """Hong Kong and Macau have no cities and stand for their own; 中西区 is their county."""
     if not city or table.provinces.get(city) == province:
         city = province
@@ -189,13 +189,13 @@ def _special(table: RegionTable, province: str, city: str, county: str) -> list[
     return [province, city, province if not county or table.provinces.get(county) == province else county]
 
 
-def _part_county(table: RegionTable, cells: list[str]) -> list[str]:
+def _split_county(table: RegionTable, cells: list[str]) -> list[str]:
     province, city, county = cells
     if province in UNDIVIDED or not city:
         return cells
     known = table.counties.get((province, city), {})
     if not known:
-        return _of_undivided(table, province, city, county)
+        return _split_undivided_city(table, province, city, county)
     for candidate in (county, county.removeprefix(province), county.removeprefix(province).removeprefix(city)):
         if candidate in known:
             return [province, city, known[candidate]]
@@ -206,7 +206,7 @@ def _part_county(table: RegionTable, cells: list[str]) -> list[str]:
     return [province, city, "" if county in {city, province + city} else county]
 
 
-def _of_undivided(table: RegionTable, province: str, city: str, county: str) -> list[str]:
+def _split_undivided_city(table: RegionTable, province: str, city: str, county: str) -> list[str]:
     single = Place(province, city, "") in table.spans or Place(province, "", city) in table.spans
     same = county in {"", "市辖区", city, city.removesuffix("市"), f"{city}市辖区", province + city}
     return [province, city, city if single and same else county]

@@ -14,16 +14,16 @@ from pipeline import resources
 from pipeline.knowledge.text_columns import text_by_rows
 from pipeline.resources import expectation_rows
 
-_PEOPLES = (
+_ETHNIC_GROUPS = (
     "土家族|蒙古族|蒙古|回族|藏族|维吾尔族|维吾尔|苗族|彝族|壮族|布依族|朝鲜族|满族|侗族|瑶族|白族|哈尼族|哈萨克族|哈萨克|傣族|黎族"
     "|傈僳族|佤族|畲族|拉祜族|水族|东乡族|纳西族|景颇族|柯尔克孜族|柯尔克孜|土族|达斡尔族|达斡尔|仫佬族|羌族|布朗族|撒拉族|毛南族"
     "|仡佬族|锡伯族|锡伯|普米族|塔吉克族|塔吉克|怒族|鄂温克族|德昂族|崩龙族|保安族|裕固族|独龙族|鄂伦春族|各族|毛难族|蒙古族藏族|僮族"
 )
-_AUTONOMOUS = re.compile(rf"(?:{_PEOPLES})*自治(?:州|县|旗|区)$")
+_AUTONOMOUS = re.compile(rf"(?:{_ETHNIC_GROUPS})*自治(?:州|县|旗|区)$")
 _SUFFIX = re.compile(r"(?:特别行政区|自治区|自治州|地区|省|市|盟|县|区|旗|林区|特区|州)$")
-_PEOPLES_DISTRICT = re.compile(rf"(?<=..)(?:{_PEOPLES})+区$")
-_WING = re.compile(r"^(.).*([左右])翼([前中后]?)旗$")
-_MOST_STEPS = 12  # of successors from one place
+_ETHNIC_DISTRICT = re.compile(rf"(?<=..)(?:{_ETHNIC_GROUPS})+区$")
+_WING_BANNER = re.compile(r"^(.).*([左右])翼([前中后]?)旗$")
+_MAX_STEPS = 12  # of successors from one place
 CORPS = "新疆生产建设兵团"
 MUNICIPALITIES = frozenset({"北京市", "天津市", "上海市", "重庆市"})
 SPECIAL = frozenset({"香港特别行政区", "澳门特别行政区"})
@@ -54,10 +54,10 @@ class RegionTable:
     """The indexes of the table of regions; `load_table` builds them once."""
 
     spans: dict[Place, list[Span]] = field(default_factory=lambda: defaultdict(list))
-    ends: dict[Place, int] = field(default_factory=dict)
+    last_years: dict[Place, int] = field(default_factory=dict)
     """By place: the last year of its spans."""
-    heirs: dict[Place, tuple[Place, ...]] = field(default_factory=dict)
-    forebears: dict[Place, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    successors: dict[Place, tuple[Place, ...]] = field(default_factory=dict)
+    predecessors: dict[Place, list[Place]] = field(default_factory=lambda: defaultdict(list))
     codes: set[str] = field(default_factory=set)
     code_of: dict[Place, tuple[int, str]] = field(default_factory=dict)
     """By place: the year in which its latest code ended, and this code."""
@@ -65,10 +65,10 @@ class RegionTable:
     provinces: dict[str, str] = field(default_factory=dict)
     cities: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     counties: dict[tuple[str, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    homes: dict[tuple[str, str], dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    cities_of_county: dict[tuple[str, str], dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     city_names: set[str] = field(default_factory=set)
     county_names: set[str] = field(default_factory=set)
-    homes_of_form: dict[tuple[str, str], dict[tuple[str, str], int]] = field(default_factory=lambda: defaultdict(dict))
+    cities_of_form: dict[tuple[str, str], dict[tuple[str, str], int]] = field(default_factory=lambda: defaultdict(dict))
     """By province and any form of a county's name: the cities that had it, its full name there, and its last year."""
     provinces_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By full name or form of a city or county: the provinces that have one of that name."""
@@ -76,12 +76,12 @@ class RegionTable:
 
     def last_year(self, place: Place) -> int:
         """Return the last year in which a place was valid, or 0."""
-        return self.ends.get(place, 0)
+        return self.last_years.get(place, 0)
 
     def valid(self, place: Place, year: int) -> bool:
         """Return whether a place was valid at the end of `year` or of the year before (at most the table's last)."""
-        asked = (min(year, self.latest), min(year - 1, self.latest))
-        return any(span.first <= one <= span.last for span in self.spans.get(place, ()) for one in asked)
+        years = (min(year, self.latest), min(year - 1, self.latest))
+        return any(span.first <= one <= span.last for span in self.spans.get(place, ()) for one in years)
 
 
 @cache
@@ -94,39 +94,39 @@ def load_table() -> RegionTable:
         table.codes.add(row["code"])
         table.code_of[place] = max(table.code_of.get(place, (0, "")), (span.last, row["code"]))
         table.spans[place].append(span)
-        table.ends[place] = max(table.last_year(place), span.last)
+        table.last_years[place] = max(table.last_year(place), span.last)
         if row["successors"] and span.last >= table.last_year(place):
-            table.heirs[place] = tuple(Place(*heir.split("/")) for heir in row["successors"].split("|"))
+            table.successors[place] = tuple(Place(*heir.split("/")) for heir in row["successors"].split("|"))
     other = resources.expectations() / "regions" / "other_codes.csv"
     table.codes |= set(other.read_text(encoding="utf-8").split()[1:])
     table.latest = max((span.first for spans in table.spans.values() for span in spans), default=0)
-    for place, heirs in table.heirs.items():
+    for place, heirs in table.successors.items():
         for heir in heirs:
-            table.forebears[heir].append(place)
+            table.predecessors[heir].append(place)
     official = {place.province for place in table.spans}
     table.provinces = {name: name for name in official | UNDIVIDED} | {base_name(name): name for name in official}
-    _name_places(table)
-    _name_by_alias(table)
+    _index_places(table)
+    _index_aliases(table)
     table.province_heads = sorted(table.provinces, key=len, reverse=True)
-    _name_across(table)
+    _index_forms(table)
     return table
 
 
-def _name_places(table: RegionTable) -> None:
+def _index_places(table: RegionTable) -> None:
     """Index cities and counties by name and short form. A form that two living ones share means neither."""
-    sharing: dict[Place, list[Place]] = defaultdict(list)
+    places_of_form: dict[Place, list[Place]] = defaultdict(list)
     for place in table.spans:
         name = place.county or place.city
         if place.county:
             table.county_names.add(name)
-            table.homes[place.province, name][place.city] = table.last_year(place)
+            table.cities_of_county[place.province, name][place.city] = table.last_year(place)
         elif place.city:
             table.city_names.add(name)
         if name:
             _forms(table, place)[name] = name
             for form in short_forms(name):
-                sharing[_named(place, form)].append(place)
-    for named, places in sharing.items():
+                places_of_form[place._replace(**{"county" if place.county else "city": form})].append(place)
+    for named, places in places_of_form.items():
         last = max(map(table.last_year, places))
         latest = [place.county or place.city for place in places if table.last_year(place) == last]
         if len(latest) == 1:
@@ -137,11 +137,7 @@ def _forms(table: RegionTable, place: Place) -> dict[str, str]:
     return table.counties[place.province, place.city] if place.county else table.cities[place.province]
 
 
-def _named(place: Place, form: str) -> Place:
-    return place._replace(county=form) if place.county else place._replace(city=form)
-
-
-def _name_by_alias(table: RegionTable) -> None:
+def _index_aliases(table: RegionTable) -> None:
     """Add `aliases.csv`. A name that the table has keeps its place."""
     for row in expectation_rows("regions/aliases.csv"):
         province, name = row["province"], row["name"]
@@ -150,14 +146,14 @@ def _name_by_alias(table: RegionTable) -> None:
                 table.provinces[alias] = province
             elif name in table.cities[province]:
                 table.cities[province].setdefault(alias, name)
-            for city in table.homes.get((province, name), {}):
+            for city in table.cities_of_county.get((province, name), {}):
                 table.counties[province, city].setdefault(alias, name)
 
 
-def _name_across(table: RegionTable) -> None:
+def _index_forms(table: RegionTable) -> None:
     for (province, city), forms in table.counties.items():
         for form, name in forms.items():
-            table.homes_of_form[province, form][city, name] = table.last_year(Place(province, city, name))
+            table.cities_of_form[province, form][city, name] = table.last_year(Place(province, city, name))
             table.provinces_of[form].add(province)
     for province, forms in table.cities.items():
         for form in forms:
@@ -181,28 +177,28 @@ def short_forms(name: str) -> set[str]:
     for kind in ("州", "县", "旗"):
         if name.endswith(f"自治{kind}"):
             forms |= {f"{stem}{kind}", f"{stem}自治{kind}"}
-    if _PEOPLES_DISTRICT.search(name):
-        forms |= {_PEOPLES_DISTRICT.sub("区", name), _PEOPLES_DISTRICT.sub("", name)}
+    if _ETHNIC_DISTRICT.search(name):
+        forms |= {_ETHNIC_DISTRICT.sub("区", name), _ETHNIC_DISTRICT.sub("", name)}
     if name.endswith("新区") and len(name) >= 4:
         forms |= {name[:-2], f"{name[:-2]}区"}
-    if wing := _WING.match(name):
+    if wing := _WING_BANNER.match(name):
         forms.add(f"{wing[1]}{wing[2]}{wing[3]}旗")
     return forms - {name}
 
 
 def names_in(table: RegionTable, place: Place, year: int) -> list[str]:
-    """Return the names that a place had in a year, as short as they are clear; several if it was divided."""
-    backward = year < min(span.first for span in table.spans[place])
-    ends: set[Place] = set()
+    """Return the names that a place had in a year, without the levels that it shares; several if it was divided."""
+    links = table.predecessors if year < min(span.first for span in table.spans[place]) else table.successors
+    found: set[Place] = set()
     reached = {place}
-    for _ in range(_MOST_STEPS):
-        step = {near for one in reached for near in (table.forebears if backward else table.heirs).get(one, ())}
-        ends |= {near for near in step if table.valid(near, year)}
-        reached = step - ends
-    return sorted(_shown(place, found) for found in ends)
+    for _ in range(_MAX_STEPS):
+        step = {neighbour for previous in reached for neighbour in links.get(previous, ())}
+        found |= {neighbour for neighbour in step if table.valid(neighbour, year)}
+        reached = step - found
+    return sorted(_relative_name(place, other) for other in found)
 
 
-def _shown(place: Place, other: Place) -> str:
+def _relative_name(place: Place, other: Place) -> str:
     if other.province != place.province:
         return "".join(dict.fromkeys(other))
     if other.city != place.city or not other.county:
@@ -213,11 +209,11 @@ def _shown(place: Place, other: Place) -> str:
 def current_names(table: RegionTable, place: Place) -> Place:
     """Return today's names if each step has one successor, else the place unchanged."""
     entries = [Place(place.province, "", place.city), Place(place.province, place.city, "")]
-    known = next((one for one in ([place] if place.county else []) + entries if one in table.spans), entries[-1])
-    latest, seen = known, {known}
-    while len(heirs := table.heirs.get(latest, ())) == 1 and heirs[0] not in seen:
+    start = next((entry for entry in ([place] if place.county else []) + entries if entry in table.spans), entries[-1])
+    latest, visited = start, {start}
+    while len(heirs := table.successors.get(latest, ())) == 1 and heirs[0] not in visited:
         latest = heirs[0]
-        seen.add(latest)
+        visited.add(latest)
     if latest.city and not latest.county:
         county = place.county if table.counties.get((latest.province, latest.city)) else latest.city
         return Place(latest.province, latest.city, county)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.integer[Any]]
+Positions = npt.NDArray[np.integer[Any]]
 
 
 def formula_safe(value: str) -> str:
@@ -26,13 +26,13 @@ def formula_safe(value: str) -> str:
 _BLANK = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")  # variants, fillers of Hangul
 
 
-def visible(text: str) -> str:
+def clean_text(text: str) -> str:
     """Remove invisible and control characters, and make all white space single spaces, without spaces at the ends."""
-    kept = text if text.isprintable() else "".join(map(_shown, text))  # printable: plain spaces only
-    return re.sub(r" {2,}", " ", _BLANK.sub("", kept)).strip(" ")
+    characters = text if text.isprintable() else "".join(map(_visible_char, text))  # printable: plain spaces only
+    return re.sub(r" {2,}", " ", _BLANK.sub("", characters)).strip(" ")
 
 
-def _shown(char: str) -> str:
+def _visible_char(char: str) -> str:
     category = unicodedata.category(char)
     if char in "\t\n\r\v\f\x85" or category in ("Zs", "Zl", "Zp"):
         return " "
@@ -56,34 +56,34 @@ def flag(values: pd.Series, answers: Bools) -> pd.Series:
     return pd.Series(answers, index=values.index, dtype=bool)
 
 
-def distinct(values: pd.Series) -> tuple[Places, list[str]]:
+def distinct(values: pd.Series) -> tuple[Positions, list[str]]:
     """Return each value's position among the distinct values, and these in order of appearance."""
     encoded = cast(Any, pc).dictionary_encode(arrow(values))
     return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
 
 
-def distinct_rows(*columns: pd.Series) -> tuple[Places, list[tuple[str, ...]]]:
+def distinct_rows(*columns: pd.Series) -> tuple[Positions, list[tuple[str, ...]]]:
     """Return each row's position among the distinct rows of the columns, and these in order of appearance."""
     places, first = distinct(columns[0])
     rows = [(value,) for value in first]
     for column in columns[1:]:
-        more, values = distinct(column)
-        pairs = places.astype(np.int64) * len(values) + more
-        places, kept = pd.factorize(pairs)
-        rows = [(*rows[pair // len(values)], values[pair % len(values)]) for pair in kept.tolist()]
+        codes, values = distinct(column)
+        pairs = places.astype(np.int64) * len(values) + codes
+        places, distinct_pairs = pd.factorize(pairs)
+        rows = [(*rows[pair // len(values)], values[pair % len(values)]) for pair in distinct_pairs.tolist()]
     return places, rows
 
 
-def chosen(places: Places, words: list[str], index: pd.Index) -> pd.Series:
+def take_texts(places: Positions, texts_by_code: list[str], index: pd.Index) -> pd.Series:
     """Return the word at each of `places` as a text column."""
-    taken = pa.array(words, type=pa.large_string()).take(pa.array(places))
-    return pd.Series(cast(Any, pd.StringDtype(na_value=np.nan)).__from_arrow__(taken), index=index)
+    texts = pa.array(texts_by_code, type=pa.large_string()).take(pa.array(places))
+    return pd.Series(cast(Any, pd.StringDtype(na_value=np.nan)).__from_arrow__(texts), index=index)
 
 
-def among(values: pd.Series, wanted: Iterable[str]) -> pd.Series:
+def is_in(values: pd.Series, wanted: Iterable[str]) -> pd.Series:
     """Return which values are in `wanted`. Faster than pandas' `isin` for many wanted values."""
-    known = arrow(wanted) if isinstance(wanted, pd.Series) else pa.array(list(wanted), pa.large_string())
-    found = cast(Any, pc).is_in(arrow(values), value_set=known)
+    value_set = arrow(wanted) if isinstance(wanted, pd.Series) else pa.array(list(wanted), pa.large_string())
+    found = cast(Any, pc).is_in(arrow(values), value_set=value_set)
     return flag(values, found.to_numpy(zero_copy_only=False))
 
 
@@ -114,7 +114,7 @@ def flag_by_distinct(values: pd.Series, answer: Callable[[str], bool]) -> pd.Ser
 def text_by_rows(answer: Callable[..., str], *columns: pd.Series) -> pd.Series:
     """Return `answer(*values)` for each row as text, called once per distinct row."""
     places, rows = distinct_rows(*columns)
-    return chosen(places, [answer(*row) for row in rows], columns[0].index)
+    return take_texts(places, [answer(*row) for row in rows], columns[0].index)
 
 
 def flag_by_rows(answer: Callable[..., bool], *columns: pd.Series) -> pd.Series:
@@ -131,7 +131,7 @@ def begins_with(values: pd.Series, characters: bytes) -> Bools:
     return begins & (lengths(values) > 1) if begins.any() else begins
 
 
-def lengths(values: pd.Series) -> Places:
+def lengths(values: pd.Series) -> Positions:
     """Return the length of each value in bytes of UTF-8."""
     return cast(Any, pc).binary_length(arrow(values)).to_numpy(zero_copy_only=False)
 

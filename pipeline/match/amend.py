@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline import fields
 from pipeline.match.keys import joined_keys, key_frame
-from pipeline.normalise.dates import in_order
+from pipeline.normalise.dates import sortable_times
 from pipeline.tables import CHANGES, POSITION, Frame
 
 TARGET = "target"
@@ -24,10 +24,10 @@ TARGET = "target"
 GIVEN = "given_"
 """Before a field's name: the column of amendments with its text as given, blank where it says nothing."""
 AMENDING_KEYS = ["id_number", "name", "student_number"]
-NOBODY = "没有对上任何提交：姓名和学号（或身份证号码）要与提交的一致"
-SEVERAL = "对上了几个人的提交，没有采用：请写明学校名称或身份证号码"
-GONE = "所写的提交编号已不在这个人的提交中，没有采用：请在新的问题表里更正"
-OUTDATED = "更正的那份提交已被这个人后来的一份代替，不作数"
+NO_SUBMISSION = "没有对上任何提交：姓名和学号（或身份证号码）要与提交的一致"
+SEVERAL_PEOPLE = "对上了几个人的提交，没有采用：请写明学校名称或身份证号码"
+UNKNOWN_TARGET = "所写的提交编号已不在这个人的提交中，没有采用：请在新的问题表里更正"
+SUPERSEDED_TARGET = "更正的那份提交已被这个人后来的一份代替，不作数"
 NOT_LATER = "与原来填写的不同，没有采用：要改已填的内容，请写提交编号，或比原来晚的提交时间"
 
 Normalise = Callable[[Frame], tuple[Frame, Frame]]
@@ -44,7 +44,7 @@ class Amended:
 
     rows: Frame
     changes: Frame
-    untaken: Frame
+    not_applied: Frame
 
 
 @dataclass
@@ -68,116 +68,116 @@ def with_amendments(amendments: Frame, bases: Frame, changes: Frame, normalise: 
     A time after `latest` is none.
     """
     current, amendments = bases.reset_index(drop=True), amendments.reset_index(drop=True)
-    amendments["submitted_at"] = in_order(amendments["submitted_at"], latest)
-    times = in_order(current["submitted_at"], latest)
-    owned, untaken = _owned(amendments, current)
-    chains = _chains(amendments, owned)
-    made, told, laid, used = [current.iloc[:0]], [changes], dict[int, set[int]](), set[int]()
-    while turn := [
+    amendments["submitted_at"] = sortable_times(amendments["submitted_at"], latest)
+    times = sortable_times(current["submitted_at"], latest)
+    bases_of, reasons = _find_bases(amendments, current)
+    chains = _chains(amendments, bases_of)
+    row_parts, change_parts, applied_to, effective = [current.iloc[:0]], [changes], dict[int, set[int]](), set[int]()
+    while batch := [
         (base, amendment)
         for base, chain in chains.items()
         if (amendment := chain.next(str(current["submission_id"][base]))) is not None
     ]:
-        for base, amendment in turn:
-            laid.setdefault(amendment, set()).add(base)
-        named = pd.concat([bases, *made])
-        rows, mine, refused = _laid(current, times, amendments, turn, named, pd.concat(told), normalise)
+        for base, amendment in batch:
+            applied_to.setdefault(amendment, set()).add(base)
+        versions = pd.concat([bases, *row_parts])
+        rows, new, refused = _apply(current, times, amendments, batch, versions, pd.concat(change_parts), normalise)
         current.loc[rows.index] = rows
-        used.update(amendment for base, amendment in turn if base in rows.index)
-        untaken.update(dict.fromkeys(refused, NOT_LATER))
-        made.append(rows)
-        told.append(mine)
-    for amendment, of in owned.items():
-        if amendment not in laid:
-            untaken[amendment] = GONE
+        effective.update(amendment for base, amendment in batch if base in rows.index)
+        reasons.update(dict.fromkeys(refused, NOT_LATER))
+        row_parts.append(rows)
+        change_parts.append(new)
+    for amendment, positions in bases_of.items():
+        if amendment not in applied_to:
+            reasons[amendment] = UNKNOWN_TARGET
         elif amendments[TARGET][amendment]:
-            his = times.loc[sorted(of)]
-            if his.index[his == his.max()][-1] not in laid[amendment]:
-                untaken[amendment] = OUTDATED
-        elif amendment in used:
-            untaken.pop(amendment, None)
-    rows = pd.concat(made, ignore_index=True)
-    whole = pd.concat([told[0].iloc[:0], *told[1:]], ignore_index=True)[CHANGES]
-    places = pd.Series(np.arange(len(rows)), index=rows["submission_id"])
-    whole = whole.assign(at=places.reindex(whole["submission_id"]).to_numpy(dtype=np.int64))
-    left = amendments.loc[sorted(untaken), POSITION].assign(why=[untaken[at] for at in sorted(untaken)])
-    return Amended(rows, whole, left)
+            base_times = times.loc[sorted(positions)]
+            if base_times.index[base_times == base_times.max()][-1] not in applied_to[amendment]:
+                reasons[amendment] = SUPERSEDED_TARGET
+        elif amendment in effective:
+            reasons.pop(amendment, None)
+    rows = pd.concat(row_parts, ignore_index=True)
+    all_changes = pd.concat([change_parts[0].iloc[:0], *change_parts[1:]], ignore_index=True)[CHANGES]
+    row_positions = pd.Series(np.arange(len(rows)), index=rows["submission_id"])
+    all_changes = all_changes.assign(at=row_positions.reindex(all_changes["submission_id"]).to_numpy(dtype=np.int64))
+    not_applied = amendments.loc[sorted(reasons), POSITION].assign(why=[reasons[at] for at in sorted(reasons)])
+    return Amended(rows, all_changes, not_applied)
 
 
-def _owned(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[int, str]]:
-    found: dict[int, set[int]] = defaultdict(set)
+def _find_bases(amendments: Frame, bases: Frame) -> tuple[dict[int, list[int]], dict[int, str]]:
+    candidates: dict[int, set[int]] = defaultdict(set)
     left, right = key_frame(amendments, AMENDING_KEYS), key_frame(bases, AMENDING_KEYS)
     for number in ("student_number", "id_number"):
-        wanted, held = (joined_keys(k[number].to_numpy(), k["name"].to_numpy()) for k in (left, right))
-        places = pd.DataFrame({"key": held, "base": np.arange(len(held))})
-        sought = pd.DataFrame({"key": wanted, "amendment": np.arange(len(wanted))})
-        both = sought[sought["key"] != 0].merge(places, on="key")
-        for amendment, base in zip(both["amendment"], both["base"], strict=True):
-            found[int(amendment)].add(int(base))
-    owned: dict[int, list[int]] = {}
-    untaken = {at: NOBODY for at in range(len(amendments)) if at not in found}
-    for amendment, of in sorted(found.items()):
-        his = bases.loc[sorted(of)]
-        if his["id_number"].nunique() > 1 and his["school"].nunique() > 1:  # several people: the school decides
-            his = his[his["school"] == amendments["school"][amendment]]
-        if len(his):
-            owned[amendment] = his.index.tolist()
+        amendment_keys, base_keys = (joined_keys(k[number].to_numpy(), k["name"].to_numpy()) for k in (left, right))
+        base_rows = pd.DataFrame({"key": base_keys, "base": np.arange(len(base_keys))})
+        amendment_rows = pd.DataFrame({"key": amendment_keys, "amendment": np.arange(len(amendment_keys))})
+        pairs = amendment_rows[amendment_rows["key"] != 0].merge(base_rows, on="key")
+        for amendment, base in zip(pairs["amendment"], pairs["base"], strict=True):
+            candidates[int(amendment)].add(int(base))
+    bases_of: dict[int, list[int]] = {}
+    reasons = {at: NO_SUBMISSION for at in range(len(amendments)) if at not in candidates}
+    for amendment, positions in sorted(candidates.items()):
+        rows = bases.loc[sorted(positions)]
+        if rows["id_number"].nunique() > 1 and rows["school"].nunique() > 1:  # several people: the school decides
+            rows = rows[rows["school"] == amendments["school"][amendment]]
+        if len(rows):
+            bases_of[amendment] = rows.index.tolist()
         else:
-            untaken[amendment] = SEVERAL
-    return owned, untaken
+            reasons[amendment] = SEVERAL_PEOPLE
+    return bases_of, reasons
 
 
-def _chains(amendments: Frame, owned: dict[int, list[int]]) -> dict[int, _Chain]:
+def _chains(amendments: Frame, bases_of: dict[int, list[int]]) -> dict[int, _Chain]:
     chains: dict[int, _Chain] = defaultdict(_Chain)
-    for amendment in sorted(owned, key=lambda at: (amendments["submitted_at"][at], at)):
+    for amendment in sorted(bases_of, key=lambda at: (amendments["submitted_at"][at], at)):
         target = str(amendments[TARGET][amendment])
-        for base in owned[amendment]:
+        for base in bases_of[amendment]:
             waiting = chains[base].targeted.setdefault(target, []) if target else chains[base].timed
             waiting.append(amendment)
     return chains
 
 
-def _laid(
+def _apply(
     current: Frame,
     times: pd.Series,
     amendments: Frame,
-    turn: list[tuple[int, int]],
-    named: Frame,
+    batch: list[tuple[int, int]],
+    versions: Frame,
     changes: Frame,
     normalise: Normalise,
 ) -> tuple[Frame, Frame, list[int]]:
     """Return the amended rows, their changes, and the amendments that say something else but may not replace it."""
     names = [name for name in fields.names() if name != "submitted_at"]  # an amendment keeps the base's time
-    base = current.loc[[at for at, _ in turn]]
-    source = amendments.loc[[at for _, at in turn]].set_index(base.index)
+    base = current.loc[[at for at, _ in batch]]
+    source = amendments.loc[[at for _, at in batch]].set_index(base.index)
     given = source[[f"{GIVEN}{name}" for name in names]].set_axis(names, axis=1)
     may_replace = source[TARGET].ne("") | (source["submitted_at"] > times.loc[base.index])
-    taken = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
+    applied = (given != "") & ((base[names] == "") | may_replace.to_numpy()[:, None])
     # what still is as in the submission that the amendment names says nothing
-    printed = named.drop_duplicates("submission_id").set_index("submission_id")[names]
-    then = printed.reindex(source[TARGET]).set_axis(base.index)
-    taken &= _normalised(base, taken, given, normalise)[0][names].ne(then)
-    normal, why = _normalised(base, taken, given, normalise)
-    changed = taken & normal[names].ne(base[names])
-    some = changed.any(axis=1)
-    told = zip(base["submission_id"], given.where(changed, "").itertuples(index=False), strict=True)
-    texts = ["\x1f".join([str(of), *map(str, new)]).encode("utf-8", "surrogatepass") for of, new in told]
+    by_id = versions.drop_duplicates("submission_id").set_index("submission_id")[names]
+    target_values = by_id.reindex(source[TARGET]).set_axis(base.index)
+    applied &= _normalised(base, applied, given, normalise)[0][names].ne(target_values)
+    normal, why = _normalised(base, applied, given, normalise)
+    changed = applied & normal[names].ne(base[names])
+    has_changes = changed.any(axis=1)
+    entries = zip(base["submission_id"], given.where(changed, "").itertuples(index=False), strict=True)
+    texts = ["\x1f".join([str(key), *map(str, values)]).encode("utf-8", "surrogatepass") for key, values in entries]
     ids = [hashlib.blake2b(text, digest_size=10).hexdigest() for text in texts]  # of the base's id and the new values
     rows = base.assign(**{name: normal[name] for name in names}, submission_id=pd.Series(ids, base.index, dtype="str"))[
-        some
+        has_changes
     ]
     why = why.assign(base=base.index[why["at"]]).set_index(["base", "field"])["why"]
-    idle = ~(some | may_replace)
-    whole, _ = _normalised(base[idle], given[idle] != "", given[idle], normalise)
-    refused = whole[names].ne(base.loc[idle, names]).any(axis=1)
-    numbers = [at for (_, at), no in zip(turn, base.index.isin(refused.index[refused]), strict=True) if no]
-    return rows, _changes(rows, base, given, changed[some], source, changes, why), numbers
+    without_effect = ~(has_changes | may_replace)
+    merged, _ = _normalised(base[without_effect], given[without_effect] != "", given[without_effect], normalise)
+    refused = merged[names].ne(base.loc[without_effect, names]).any(axis=1)
+    refused_amendments = [at for (_, at), no in zip(batch, base.index.isin(refused.index[refused]), strict=True) if no]
+    return rows, _changes(rows, base, given, changed[has_changes], source, changes, why), refused_amendments
 
 
-def _normalised(base: Frame, taken: Frame, given: Frame, normalise: Normalise) -> tuple[Frame, Frame]:
-    merged = base[given.columns].where(~taken, given).assign(submitted_at=base["submitted_at"])
-    whole = pd.concat([base[POSITION], merged[fields.names()]], axis=1)
-    normal, why = normalise(whole.reset_index(drop=True))
+def _normalised(base: Frame, applied: Frame, given: Frame, normalise: Normalise) -> tuple[Frame, Frame]:
+    merged = base[given.columns].where(~applied, given).assign(submitted_at=base["submitted_at"])
+    given_rows = pd.concat([base[POSITION], merged[fields.names()]], axis=1)
+    normal, why = normalise(given_rows.reset_index(drop=True))
     return normal.set_index(base.index), why
 
 
@@ -185,18 +185,18 @@ def _changes(
     rows: Frame, base: Frame, given: Frame, changed: Frame, source: Frame, before: Frame, why: pd.Series
 ) -> Frame:
     ids = rows["submission_id"]
-    old = pd.Series(ids.to_numpy(), index=base["submission_id"].loc[rows.index].to_numpy())
-    kept = before[before["submission_id"].isin(list(old.index))]
-    kept = kept.assign(submission_id=kept["submission_id"].map(old))
-    listed: list[tuple[str, ...]] = []
-    places = [(at, name) for name in changed.columns for at in changed.index[changed[name]]]
-    for at, name in places:
+    new_ids = pd.Series(ids.to_numpy(), index=base["submission_id"].loc[rows.index].to_numpy())
+    earlier = before[before["submission_id"].isin(list(new_ids.index))]
+    earlier = earlier.assign(submission_id=earlier["submission_id"].map(new_ids))
+    records: list[tuple[str, ...]] = []
+    cells = [(at, name) for name in changed.columns for at in changed.index[changed[name]]]
+    for at, name in cells:
         place = " ".join(filter(None, [source["file"][at], source["sheet"][at], f"第 {source['row'][at]} 行"]))
         verb = "更正" if base[name][at] else "补上"
         reason = why.get((at, name), "")
-        told = f"按 {place} {verb}" + (f"；{reason}" if reason else "")
-        listed.append((ids[at], name, given[name][at], rows[name][at], told))
-    new = pd.DataFrame(listed, columns=pd.Index(CHANGES), dtype="str")
+        text = f"按 {place} {verb}" + (f"；{reason}" if reason else "")
+        records.append((ids[at], name, given[name][at], rows[name][at], text))
+    new = pd.DataFrame(records, columns=pd.Index(CHANGES), dtype="str")
     pairs = pd.MultiIndex.from_frame(new[["submission_id", "field"]])
-    again = pd.MultiIndex.from_frame(kept[["submission_id", "field"]]).isin(pairs)
-    return pd.concat([kept[~again][CHANGES], new], ignore_index=True)
+    overridden = pd.MultiIndex.from_frame(earlier[["submission_id", "field"]]).isin(pairs)
+    return pd.concat([earlier[~overridden][CHANGES], new], ignore_index=True)

@@ -12,11 +12,11 @@ import pandas as pd
 from rapidfuzz.distance import OSA
 
 from pipeline.knowledge.identifiers import IdNumbers, id_prefix
-from pipeline.knowledge.names import key_of, pinyin_readings
-from pipeline.match.keys import EXAM, HERE, ID, NAME, PERSON_KEYS, STUDENT, key_frame, pairs_of_keys
+from pipeline.knowledge.names import matching_key, pinyin_readings
+from pipeline.match.keys import EXAM, ID, NAME, PERSON_KEYS, SCHOOL, STUDENT, candidate_pairs, key_frame
 from pipeline.tables import Frame
 
-NONE = -1
+NO_ROW = -1
 """The position of no registry row: none fits, or several fit equally well (`SEVERAL` tells which)."""
 
 POSITIONS = [
@@ -24,8 +24,8 @@ POSITIONS = [
 ]  # fmt: skip
 SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
 """By position, the column that says whether several rows fit equally well."""
-_NEAR_DIGITS = 2  # slips in one ID number (Verhoeff: one slip is 79 + 10 % of all)
-WITNESSES = ["class_name", "gender", "origin_city", "origin_county"]
+_MAX_WRONG_DIGITS = 2  # slips in one ID number (Verhoeff: one slip is 79 + 10 % of all)
+CORROBORATING = ["class_name", "gender", "origin_city", "origin_county"]
 """Fields that a student gives correctly even where a number is mistyped."""
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
 
@@ -40,92 +40,92 @@ def find_evidence(submissions: Frame, registry: Frame) -> Frame:
     the row that the submission stands on in the roster. `strays`: a number points to another row than `id_row`.
     `score`: 0 to 100, and 100 only for an exact match.
     """
-    pairs = pairs_of_keys(key_frame(submissions, PERSON_KEYS), key_frame(registry, PERSON_KEYS))
+    pairs = candidate_pairs(key_frame(submissions, PERSON_KEYS), key_frame(registry, PERSON_KEYS))
     evidence = {
-        name: np.full(len(submissions), NONE, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]
+        name: np.full(len(submissions), NO_ROW, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]
     }
     evidence |= {name: np.zeros(len(submissions), dtype=bool) for name in ["strays", *SEVERAL.values()]}
-    plain = _settle_plain(pairs, evidence)
-    people = _People(submissions, registry)
-    met: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for left, right, shares in pairs[~pairs["left"].isin(plain)].itertuples(index=False):
-        met[left].append((right, shares))
-    for at, rows in met.items():
-        _settle(at, rows, people, evidence)
+    exact = _resolve_exact(pairs, evidence)
+    compare = _Comparison(submissions, registry)
+    candidates: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for left, right, shares in pairs[~pairs["left"].isin(exact)].itertuples(index=False):
+        candidates[left].append((right, shares))
+    for at, rows in candidates.items():
+        _resolve(at, rows, compare, evidence)
     _propose_similar(submissions, registry, evidence)
     evidence["matched_row"] = _most_probable(evidence)
-    _dismiss_strangers(people, evidence)
+    _unmatch_foreign_ids(compare, evidence)
     # where several fit, the row of the given student number: its student is not missing
-    torn = np.logical_or.reduce([evidence[name] for name in SEVERAL.values()]) | (evidence["id_row"] >= 0)
-    claimed = np.where(torn & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NONE)
+    ambiguous = np.logical_or.reduce([evidence[name] for name in SEVERAL.values()]) | (evidence["id_row"] >= 0)
+    claimed = np.where(ambiguous & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NO_ROW)
     evidence["standing_row"] = np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
     evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
     return pd.DataFrame(evidence, index=submissions.index).drop(columns="claimed_row")
 
 
-def _settle_plain(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
+def _resolve_exact(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
     """Fill the evidence of submissions that meet one row only and share ID number and name; return their positions."""
-    alone = ~pairs["left"].duplicated(keep=False)
-    whole = (pairs["shares"] & (ID | HERE | NAME)) == (ID | HERE | NAME)
-    plain = pairs[alone & whole]
-    at, row = plain["left"].to_numpy(), plain["right"].to_numpy()
+    single = ~pairs["left"].duplicated(keep=False)
+    identified = (pairs["shares"] & (ID | SCHOOL | NAME)) == (ID | SCHOOL | NAME)
+    exact = pairs[single & identified]
+    at, row = exact["left"].to_numpy(), exact["right"].to_numpy()
     evidence["id_row"][at] = evidence["id_name_row"][at] = row
-    numbers = (plain["shares"] & (STUDENT | EXAM)).to_numpy()
-    evidence["numbers_row"][at] = np.where(numbers > 0, row, NONE)
-    evidence["both_numbers_row"][at] = np.where(numbers == (STUDENT | EXAM), row, NONE)
+    numbers = (exact["shares"] & (STUDENT | EXAM)).to_numpy()
+    evidence["numbers_row"][at] = np.where(numbers > 0, row, NO_ROW)
+    evidence["both_numbers_row"][at] = np.where(numbers == (STUDENT | EXAM), row, NO_ROW)
     return at
 
 
-class _People:
+class _Comparison:
     """Compares what a submission and a registry row say of a person apart from the ID number."""
 
     def __init__(self, submissions: Frame, registry: Frame) -> None:
         self._left, self._right = submissions["name"].array, registry["name"].array
         numbers = ["student_number", "exam_number"]
         self._numbers = [(submissions[name].array, registry[name].array) for name in numbers]
-        self._witnesses = [(submissions[name].array, registry[name].array) for name in WITNESSES]
+        self._corroborating = [(submissions[name].array, registry[name].array) for name in CORROBORATING]
 
-    def near(self, left: int, right: int) -> bool:
+    def similar_names(self, left: int, right: int) -> bool:
         """Return whether the two names are one in another script or sound, or differ in one character."""
-        one, other = str(self._left[left]), str(self._right[right])
-        return key_of(one) == key_of(other) != "" or _names_near(one, other)
+        left_name, right_name = str(self._left[left]), str(self._right[right])
+        return matching_key(left_name) == matching_key(right_name) != "" or _similar_names(left_name, right_name)
 
-    def alike(self, left: int, right: int) -> bool:
+    def same_background(self, left: int, right: int) -> bool:
         """Return whether the class and all other witnesses that both give agree. One number alone proves nothing."""
-        told = [(str(one[left]), str(other[right])) for one, other in self._witnesses]
-        return bool(told[0][0]) and all(one == other for one, other in told if one and other)
+        pairs = [(str(one[left]), str(other[right])) for one, other in self._corroborating]
+        return bool(pairs[0][0]) and all(one == other for one, other in pairs if one and other)
 
-    def agree(self, left: int, right: int) -> bool:
+    def plausible(self, left: int, right: int) -> bool:
         """Return whether anything beside the ID number agrees, or the submission gives neither number nor class."""
         equal = any(str(one[left]) == str(other[right]) != "" for one, other in self._numbers)
-        silent = not any(str(one[left]) for one, _ in [*self._numbers, self._witnesses[0]])
-        return equal or silent or self.near(left, right) or self.alike(left, right)
+        uninformative = not any(str(one[left]) for one, _ in [*self._numbers, self._corroborating[0]])
+        return equal or uninformative or self.similar_names(left, right) or self.same_background(left, right)
 
 
-def _settle(at: int, met: list[tuple[int, int]], people: _People, evidence: dict[str, np.ndarray]) -> None:
+def _resolve(at: int, candidates: list[tuple[int, int]], compare: _Comparison, evidence: dict[str, np.ndarray]) -> None:
     def sharing(bits: int, *without: int) -> list[int]:
-        return [row for row, shares in met if shares & bits == bits and not any(shares & bit for bit in without)]
+        return [row for row, shares in candidates if shares & bits == bits and not any(shares & bit for bit in without)]
 
-    id_here, id_away, student, exam = sharing(ID | HERE), sharing(ID, HERE), sharing(STUDENT), sharing(EXAM)
+    id_here, id_elsewhere, student, exam = sharing(ID | SCHOOL), sharing(ID, SCHOOL), sharing(STUDENT), sharing(EXAM)
     named, numbers, both = set(sharing(NAME)), {*student, *exam}, {*student} & {*exam}
     fitting = {
         "id_row": _preferred(set(id_here), both, numbers),
         "id_name_row": _preferred(named & set(id_here), both, numbers),
-        "elsewhere_row": named & set(id_away),
-        "elsewhere_id_row": set(id_away),
-        "numbers_row": _preferred(named & numbers, both) or {row for row in numbers if people.near(at, row)},
+        "elsewhere_row": named & set(id_elsewhere),
+        "elsewhere_id_row": set(id_elsewhere),
+        "numbers_row": _preferred(named & numbers, both) or {row for row in numbers if compare.similar_names(at, row)},
         "both_numbers_row": both,
     }
     for name, rows in fitting.items():
-        _put(evidence, name, at, rows)
+        _set_row(evidence, name, at, rows)
     claimed = set(student or exam)
-    mine = [row for row in claimed if not id_here or people.alike(at, row)]
-    evidence["claimed_row"][at] = mine[0] if len(claimed) == len(mine) == 1 else NONE
-    evidence["strays"][at] = not numbers <= set(id_here or id_away)
+    plausible = [row for row in claimed if not id_here or compare.same_background(at, row)]
+    evidence["claimed_row"][at] = plausible[0] if len(claimed) == len(plausible) == 1 else NO_ROW
+    evidence["strays"][at] = not numbers <= set(id_here or id_elsewhere)
 
 
 @lru_cache(maxsize=100_000)
-def _names_near(left: str, right: str) -> bool:
+def _similar_names(left: str, right: str) -> bool:
     """Return whether two names sound alike in one reading, or differ in one character of three or more."""
     if not left or not right:
         return False
@@ -134,13 +134,13 @@ def _names_near(left: str, right: str) -> bool:
     return len(left) > 2 and len(left) == len(right) and OSA.distance(left, right) == 1
 
 
-def _preferred(rows: set[int], *prefer: set[int]) -> set[int]:
+def _preferred(rows: set[int], *preferences: set[int]) -> set[int]:
     """Return, of several rows, those in the first of `prefer` that has any of them."""
-    return next((rows & each for each in prefer if len(rows) > 1 and rows & each), rows)
+    return next((rows & group for group in preferences if len(rows) > 1 and rows & group), rows)
 
 
-def _put(evidence: dict[str, np.ndarray], name: str, at: int, rows: set[int]) -> None:
-    evidence[name][at] = next(iter(rows)) if len(rows) == 1 else NONE
+def _set_row(evidence: dict[str, np.ndarray], name: str, at: int, rows: set[int]) -> None:
+    evidence[name][at] = next(iter(rows)) if len(rows) == 1 else NO_ROW
     evidence[SEVERAL[name]][at] = len(rows) > 1
 
 
@@ -149,8 +149,8 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
 
     Both other numbers replace a masked or misspelt name. A damaged ID number's first 15 digits need gender and name.
     """
-    found = [found_at(evidence, name) for name in ("id_row", "elsewhere_id_row", "numbers_row")]
-    open_rows = np.flatnonzero(~np.logical_or.reduce(found))
+    resolved = [has_candidate(evidence, name) for name in ("id_row", "elsewhere_id_row", "numbers_row")]
+    open_rows = np.flatnonzero(~np.logical_or.reduce(resolved))
     if not len(open_rows):
         return
     left = submissions.iloc[open_rows]
@@ -161,7 +161,7 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
     prefixes, genders = id_prefix(left["id_number"]).array, left["gender"].array
     numbers = registry["id_number"].array
     known = {row for rows in blocks.values() for row in rows} | {*evidence["both_numbers_row"][open_rows].tolist()}
-    rows = sorted(known - {NONE})
+    rows = sorted(known - {NO_ROW})
     gender_of = dict(zip(rows, IdNumbers(registry["id_number"].iloc[rows]).gender, strict=True))
     for n, (at, school, name, number) in enumerate(
         zip(open_rows, left["school"], left["name"], left["id_number"], strict=True)
@@ -175,49 +175,47 @@ def _propose_similar(submissions: Frame, registry: Frame, evidence: dict[str, np
                 if str(numbers[row]).startswith(prefixes[n]) and genders[n] in ("", gender_of[row])
             ]
         else:
-            steps = {row: OSA.distance(number, str(numbers[row])) for row in candidates if number and numbers[row]}
-            least = min([*steps.values(), _NEAR_DIGITS])
-            fitting = [row for row in candidates if steps.get(row) == least]
-        _put(evidence, "similar_row", int(at), set(fitting))
+            distances = {row: OSA.distance(number, str(numbers[row])) for row in candidates if number and numbers[row]}
+            least = min([*distances.values(), _MAX_WRONG_DIGITS])
+            fitting = [row for row in candidates if distances.get(row) == least]
+        _set_row(evidence, "similar_row", int(at), set(fitting))
 
 
 def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
     """Return the most probable row of each submission, in the order of the contract's causes."""
-    other = evidence["both_numbers_row"]
-    another = (other >= 0) & (evidence["id_row"] >= 0) & (other != evidence["id_row"])
-    owner = (evidence["numbers_row"] >= 0) & (evidence["id_row"] >= 0) & (evidence["numbers_row"] != evidence["id_row"])
+    by_id, one, both = (evidence[name] for name in ("id_row", "numbers_row", "both_numbers_row"))
     choices = [
-        (another & ~_taken(evidence, other), other),
-        (found_at(evidence, "id_name_row"), evidence["id_name_row"]),
-        (found_at(evidence, "elsewhere_row"), evidence["elsewhere_row"]),
-        (owner, evidence["numbers_row"]),
-        ((evidence["id_row"] >= 0) & ~evidence["strays"], evidence["id_row"]),
-        (found_at(evidence, "id_row"), np.full_like(other, NONE)),
-        (found_at(evidence, "numbers_row"), evidence["numbers_row"]),
+        ((both >= 0) & (by_id >= 0) & (both != by_id) & ~_certified_for_others(evidence, both), both),
+        (has_candidate(evidence, "id_name_row"), evidence["id_name_row"]),
+        (has_candidate(evidence, "elsewhere_row"), evidence["elsewhere_row"]),
+        ((one >= 0) & (by_id >= 0) & (one != by_id), one),
+        ((by_id >= 0) & ~evidence["strays"], by_id),
+        (has_candidate(evidence, "id_row"), np.full_like(both, NO_ROW)),
+        (has_candidate(evidence, "numbers_row"), one),
         ((evidence["elsewhere_id_row"] >= 0) & ~evidence["strays"], evidence["elsewhere_id_row"]),
-        (np.ones(len(other), dtype=bool), evidence["similar_row"]),
+        (np.ones(len(both), dtype=bool), evidence["similar_row"]),
     ]
-    return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NONE)
+    return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NO_ROW)
 
 
-def _dismiss_strangers(people: _People, evidence: dict[str, np.ndarray]) -> None:
+def _unmatch_foreign_ids(compare: _Comparison, evidence: dict[str, np.ndarray]) -> None:
     """Unmatch submissions with another's ID number and nothing else in common (contract, Whose row counts)."""
     matched = evidence["matched_row"]
     by_id = (matched >= 0) & ((matched == evidence["id_row"]) | (matched == evidence["elsewhere_id_row"]))
-    others = ["id_name_row", "elsewhere_row", "numbers_row", "both_numbers_row", "similar_row"]
-    by_id &= ~np.logical_or.reduce([matched == evidence[name] for name in others])
+    corroborated = ["id_name_row", "elsewhere_row", "numbers_row", "both_numbers_row", "similar_row"]
+    by_id &= ~np.logical_or.reduce([matched == evidence[name] for name in corroborated])
     for at in np.flatnonzero(by_id).tolist():
         row = int(matched[at])
-        if not people.agree(at, row):
-            matched[at] = NONE
+        if not compare.plausible(at, row):
+            matched[at] = NO_ROW
 
 
-def found_at(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noqa: ANN401 - a column of what is given
+def has_candidate(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noqa: ANN401 - a column of what is given
     """Return where one row or several fit this position."""
     return (evidence[name] >= 0) | evidence[SEVERAL[name]]
 
 
-def _taken(evidence: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+def _certified_for_others(evidence: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
     """Return which `rows` are a certified submission's while the submission's own row is free (namesakes' numbers)."""
     named, both = evidence["id_name_row"], evidence["both_numbers_row"]
     certified = named[(named >= 0) & ((both < 0) | (both == named))]

@@ -21,7 +21,7 @@ PERSON_KEYS = ["school", "id_number", "name", "student_number", "exam_number"]
 SHARED_KEYS = ["phone", "qq", "email"]
 """What two students should not share, beside the above."""
 
-_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
 def person_id(id_numbers: pd.Series) -> pd.Series:
@@ -60,63 +60,63 @@ def text_keys(column: pd.Series) -> Keys:
 
 def joined_keys(left: Keys, right: Keys) -> Keys:
     """Return one key for each pair, 0 if one of the two is 0."""
-    mixed = (left * _ODD[0]) ^ ((right * _ODD[1]) >> np.uint64(31)) ^ (right * _ODD[0] << np.uint64(17))
+    mixed = (left * _FACTORS[0]) ^ ((right * _FACTORS[1]) >> np.uint64(31)) ^ (right * _FACTORS[0] << np.uint64(17))
     mixed ^= mixed >> np.uint64(29)
-    mixed *= _ODD[1]
+    mixed *= _FACTORS[1]
     mixed[mixed == 0] = 1
     mixed[(left == 0) | (right == 0)] = 0
     return mixed
 
 
-def known_keys(keys: Keys, wanted: Keys) -> Bools:
+def isin_keys(keys: Keys, wanted: Keys) -> Bools:
     """Return which `keys` are in `wanted`, except 0."""
-    known = np.unique(wanted[wanted != 0])
-    if not len(known):
+    sorted_keys = np.unique(wanted[wanted != 0])
+    if not len(sorted_keys):
         return np.zeros(len(keys), dtype=bool)
-    places = np.searchsorted(known, keys)
-    places[places == len(known)] = 0
-    return (known[places] == keys) & (keys != 0)
+    positions = np.searchsorted(sorted_keys, keys)
+    positions[positions == len(sorted_keys)] = 0
+    return (sorted_keys[positions] == keys) & (keys != 0)
 
 
-def repeated(keys: Keys, where: Bools) -> Bools:
+def repeated_keys(keys: Keys, where: Bools) -> Bools:
     """Return which of the rows `where` share their key with another of them, except 0."""
-    given = np.sort(keys[where & (keys != 0)])
-    return known_keys(keys, given[1:][given[1:] == given[:-1]]) & where
+    sorted_keys = np.sort(keys[where & (keys != 0)])
+    return isin_keys(keys, sorted_keys[1:][sorted_keys[1:] == sorted_keys[:-1]]) & where
 
 
-ID, STUDENT, EXAM, HERE, NAME = 1, 2, 4, 8, 16
+ID, STUDENT, EXAM, SCHOOL, NAME = 1, 2, 4, 8, 16
 """What a pair shares, as bits: ID number, student number, exam number, the named school, the name."""
-LOOK_UPS = {"id_number": ID, "student_number": STUDENT, "exam_number": EXAM}
+LOOKUP_BITS = {"id_number": ID, "student_number": STUDENT, "exam_number": EXAM}
 """By what a registry row is found, and the bit that says so."""
-_MOST = 50
+_MAX_ROWS = 50
 """The most registry rows that one number may find. A number that finds more (无, 0) identifies nobody."""
 
 
-def look_up_key(keys: Frame, column: str) -> Keys:
+def lookup_keys(keys: Frame, column: str) -> Keys:
     """Return the keys of a column, joined with the school for student and exam numbers, which repeat across schools."""
-    own = keys[column].to_numpy()
+    keys_of_column = keys[column].to_numpy()
     within = column in ("student_number", "exam_number")
-    return joined_keys(keys["school"].to_numpy(), own) if within else own
+    return joined_keys(keys["school"].to_numpy(), keys_of_column) if within else keys_of_column
 
 
-def pairs_of_keys(submissions: Frame, registry: Frame) -> Frame:
+def candidate_pairs(submissions: Frame, registry: Frame) -> Frame:
     """Return `left, right, shares` of `key_frame` of `PERSON_KEYS`: positions in both, and the bits that they share."""
     found = [
-        _equal(look_up_key(submissions, column), look_up_key(registry, column)).assign(shares=bit)
-        for column, bit in LOOK_UPS.items()
+        _equal_pairs(lookup_keys(submissions, column), lookup_keys(registry, column)).assign(shares=bit)
+        for column, bit in LOOKUP_BITS.items()
     ]
     pairs = pd.concat(found).groupby(["left", "right"], as_index=False)["shares"].sum()
     left, right, shares = (pairs[name].to_numpy() for name in ("left", "right", "shares"))
-    for column, bit in (("school", HERE), ("name", NAME)):
-        one, other = submissions[column].to_numpy()[left], registry[column].to_numpy()[right]
-        shares = shares | np.where((one == other) & (one != 0), bit, 0)
+    for column, bit in (("school", SCHOOL), ("name", NAME)):
+        left_keys, right_keys = submissions[column].to_numpy()[left], registry[column].to_numpy()[right]
+        shares = shares | np.where((left_keys == right_keys) & (left_keys != 0), bit, 0)
     return pairs.assign(shares=shares)
 
 
-def _equal(left: Keys, right: Keys) -> Frame:
+def _equal_pairs(left: Keys, right: Keys) -> Frame:
     """Return the positions of every pair of equal keys, except 0 and keys of more than `_MOST` rows."""
-    one = pd.DataFrame({"key": left, "left": np.arange(len(left))})
-    other = pd.DataFrame({"key": right, "right": np.arange(len(right))})
-    other = other[other["key"] != 0]
-    pairs = one.merge(other[other.groupby("key")["key"].transform("size") <= _MOST], on="key")
+    left_rows = pd.DataFrame({"key": left, "left": np.arange(len(left))})
+    right_rows = pd.DataFrame({"key": right, "right": np.arange(len(right))})
+    right_rows = right_rows[right_rows["key"] != 0]
+    pairs = left_rows.merge(right_rows[right_rows.groupby("key")["key"].transform("size") <= _MAX_ROWS], on="key")
     return pairs[["left", "right"]]

@@ -11,33 +11,33 @@ import numpy as np
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge.codes import covered
+from pipeline.knowledge.codes import covers
 from pipeline.match.evidence import find_evidence
 from pipeline.match.keys import PERSON_KEYS, key_frame
 from pipeline.match.membership import with_scope
 from pipeline.match.persons import (
     CLASHES,
     FLAGS,
-    OWNED,
+    OWNER_FLAGS,
     WITHDRAWN,
     counting,
     flag_columns,
-    made_at,
-    resolve_persons,
+    resolve_people,
     submission_keys,
+    submission_times,
 )
 from pipeline.normalise.dates import AMBIGUOUS
 from pipeline.tables import CHANGES, Frame
 
 MARKS: dict[str, bool | str] = {
-    **dict.fromkeys([*CLASHES, *OWNED[: len(CLASHES)], "untimed"], False),
+    **dict.fromkeys([*CLASHES, *OWNER_FLAGS[: len(CLASHES)], "untimed"], False),
     **dict.fromkeys(["later_id", "later_cause", "contacts_changed"], ""),
 }
 """Columns of `Matched.marks` with their defaults: shared values, unreadable times, other submissions of the person."""
 COMPLETED = ("education_level", "graduation_month", "enrolment_month")
 """Fields that the registry's value completes where it is one of those that the given one may mean."""
 CONTACTS = ["phone", "qq", "email", "home_address"]
-_MANY = 2  # contacts changed at once: this may be another person (contract, *Whose row counts*)
+_MANY_CHANGED = 2  # contacts changed at once: this may be another person (contract, *Whose row counts*)
 CLASSES = ["school", "class_name", "college", "major"]
 PHOTOS = {
     "found": bool, "readable": bool, "bytes": "int64", "width": "int64", "height": "int64", "shared": bool,
@@ -56,7 +56,7 @@ class Matched:
     counting: Frame
     evidence: Frame
     registry: Frame
-    own: int
+    local_count: int
     classes: Frame
     """`school, class_name, college, major` as the registries have them, of every school that matters here."""
     marks: Frame
@@ -75,7 +75,7 @@ class Matched:
     @property
     def students(self) -> Frame:
         """The registry's students of the schools in this part."""
-        return self.registry.iloc[: self.own]
+        return self.registry.iloc[: self.local_count]
 
     def students_with(self, standing: pd.Series) -> Frame:
         """Return the students with the id of the submission that stands on each (`standing_submissions`), or ""."""
@@ -120,22 +120,22 @@ def fill_from_registry(submissions: Frame, evidence: Frame, registry: Frame, cla
     single = groups[~groups.duplicated(keys, keep=False)].set_index(keys)["major"]
     filled.loc[blank.index, "major"] = blank[keys].join(single, on=keys)["major"].fillna("").astype("str")
     for name in COMPLETED if len(registry) else ():
-        held = registry[name].take(matched.clip(0)).set_axis(submissions.index)
-        filled[name] = submissions[name].where(~(_completes(name, submissions[name], held) & (matched >= 0)), held)
+        known = registry[name].take(matched.clip(0)).set_axis(submissions.index)
+        filled[name] = submissions[name].where(~(_can_complete(name, submissions[name], known) & (matched >= 0)), known)
     parts: list[Frame] = []
     for name in ("major", *COMPLETED):
         changed = submissions[name] != filled[name]
-        told = {"submission_id": submissions["submission_id"], "given": submissions[name], "kept": filled[name]}
-        part = pd.DataFrame({key: column[changed] for key, column in told.items()})
+        columns = {"submission_id": submissions["submission_id"], "given": submissions[name], "kept": filled[name]}
+        part = pd.DataFrame({key: column[changed] for key, column in columns.items()})
         parts.append(part.assign(field=name, why="按班级补填专业" if name == "major" else "按学籍补全"))
     return filled, pd.concat(parts, ignore_index=True)[CHANGES]
 
 
-def _completes(name: str, given: pd.Series, held: pd.Series) -> pd.Series:
+def _can_complete(name: str, given: pd.Series, registered: pd.Series) -> pd.Series:
     if name == "education_level":
-        return covered(name, given, held)
+        return covers(name, given, registered)
     year = given.str.slice(0, 4)
-    return given.str.fullmatch(AMBIGUOUS) & ((held == year + "-01") | (held == year + "-10"))
+    return given.str.fullmatch(AMBIGUOUS) & ((registered == year + "-01") | (registered == year + "-10"))
 
 
 def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
@@ -150,21 +150,21 @@ def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
     later = others[others["later"]].sort_values("made_at", kind="stable").drop_duplicates("superseded_by", keep="last")
     ids = later.set_index("superseded_by")["submission_id"]
     earlier = others[others["certified"] & ~others["later"]]
-    told = {"later_id": ids, "contacts_changed": _changed_contacts(earlier, counted[counted["certified"]])}
-    return {name: counted["submission_id"].map(of).astype("str").fillna("") for name, of in told.items()}
+    by_id = {"later_id": ids, "contacts_changed": _changed_contacts(earlier, counted[counted["certified"]])}
+    return {name: counted["submission_id"].map(values).astype("str").fillna("") for name, values in by_id.items()}
 
 
 def _changed_contacts(earlier: Frame, counted: Frame) -> pd.Series:
-    now = counted.set_index("submission_id")[CONTACTS]
-    mine = earlier[earlier["superseded_by"].isin(now.index)]
-    then, now = mine[CONTACTS].reset_index(drop=True), now.loc[mine["superseded_by"]].reset_index(drop=True)
+    after = counted.set_index("submission_id")[CONTACTS]
+    same = earlier[earlier["superseded_by"].isin(after.index)]
+    before, after = same[CONTACTS].reset_index(drop=True), after.loc[same["superseded_by"]].reset_index(drop=True)
     differ = pd.DataFrame(
-        {name: (then[name] != "") & (then[name].str.lower() != now[name].str.lower()) for name in CONTACTS}
+        {name: (before[name] != "") & (before[name].str.lower() != after[name].str.lower()) for name in CONTACTS}
     )
-    many = differ[differ.sum(axis=1) >= _MANY]
-    told = ["、".join(fields.label(name) for name in CONTACTS if row[name]) for _, row in many.iterrows()]
-    whose = mine["superseded_by"].reset_index(drop=True).loc[many.index]
-    return pd.Series(told, index=whose, dtype="str").groupby(level=0).last()
+    many = differ[differ.sum(axis=1) >= _MANY_CHANGED]
+    labels = ["、".join(fields.label(name) for name in CONTACTS if row[name]) for _, row in many.iterrows()]
+    ids = same["superseded_by"].reset_index(drop=True).loc[many.index]
+    return pd.Series(labels, index=ids, dtype="str").groupby(level=0).last()
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Registries:
     """The input of match: registry rows (guests after the first `own`), classes, and schools without a registry."""
 
     rows: Frame
-    own: int
+    local_count: int
     classes: Frame
     unread: dict[str, str]
 
@@ -190,12 +190,12 @@ def match(
     `submissions` are normalised, as read, with distinct ids and, if photos are collected, with `photo_` columns
     (`PHOTOS`, sha256, phash). A time after `latest` is an error. `withdrawn` are ids that a decision removed.
     """
-    rows = pd.concat([submissions, made_at(submissions, latest)], axis=1).reset_index(drop=True)
+    rows = pd.concat([submissions, submission_times(submissions, latest)], axis=1).reset_index(drop=True)
     live = ~rows["submission_id"].isin(list(withdrawn)).to_numpy()
-    counts, flags = resolve_persons(submission_keys(rows), key_frame(registries.rows, PERSON_KEYS), live)
+    counts, flags = resolve_people(submission_keys(rows), key_frame(registries.rows, PERSON_KEYS), live)
     ids = rows["submission_id"].to_numpy(dtype=object)
-    instead = np.where(counts == np.arange(len(rows)), "", ids[counts])
-    superseded_by = pd.Series(np.where(live, instead, WITHDRAWN), index=rows.index, dtype="str")
+    counting_ids = np.where(counts == np.arange(len(rows)), "", ids[counts])
+    superseded_by = pd.Series(np.where(live, counting_ids, WITHDRAWN), index=rows.index, dtype="str")
     return match_resolved(rows.assign(superseded_by=superseded_by, **flag_columns(flags)), registries)
 
 
@@ -204,22 +204,22 @@ def match_resolved(rows: Frame, registries: Registries) -> Matched:
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)
     filled, changes = fill_from_registry(counted, evidence, registries.rows, registries.classes)
-    told = {*FLAGS, "made_at", "timed", "untimed"}
-    beside = [name for name in rows if name in told or str(name).startswith("photo_")]
-    submissions = rows.drop(columns=beside)
+    internal = {*FLAGS, "made_at", "timed", "untimed"}
+    extra = [name for name in rows if name in internal or str(name).startswith("photo_")]
+    submissions = rows.drop(columns=extra)
     for column in ("major", *COMPLETED):
         submissions.loc[counted.index, column] = filled[column]
-    pictures = {name: f"photo_{name}" for name in PHOTOS}
+    columns = {name: f"photo_{name}" for name in PHOTOS}
     return Matched(
         submissions=submissions,
-        counting=filled.drop(columns=beside),
+        counting=filled.drop(columns=extra),
         evidence=evidence,
         registry=with_scope(registries.rows),
-        own=registries.own,
+        local_count=registries.local_count,
         classes=registries.classes,
         marks=counted.reindex(columns=list(MARKS)).assign(later_cause="", **resubmissions(rows)),
         unread=registries.unread,
-        photos=counted[list(pictures.values())].set_axis([*pictures], axis=1) if "photo_found" in counted else None,
+        photos=counted[list(columns.values())].set_axis([*columns], axis=1) if "photo_found" in counted else None,
         made_at=rows["made_at"],
         later=submissions[rows["later"]],
         changes=changes,

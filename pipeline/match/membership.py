@@ -22,7 +22,7 @@ DIFFERS, DOUBTED = "differs", "doubted"
 whether ID number or name differ, or the number is another person's, so that nobody is certified before it is mended."""
 
 _KEY, _KEYS = ["school", "student_number"], ("id_number", "name")
-_PLACE = ["school", "student_number", "id_number", "name", "gender", "college", "class_name", "major"]
+_ROSTER_FIELDS = ["school", "student_number", "id_number", "name", "gender", "college", "class_name", "major"]
 """What the roster needs of a row, be it in doubt or not."""
 
 
@@ -37,11 +37,11 @@ def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
     equal = rows.duplicated(["school_code", *names])
     kept = rows[~equal].reset_index(drop=True)
     kept = kept.assign(**{DIFFERS: "", DOUBTED: False})
-    shared = kept[number_of_two_people(kept)]  # until one person's rows are one
-    again: list[object] = []
+    shared = kept[has_shared_number(kept)]  # until one person's rows are one
+    duplicates: list[object] = []
     for _, group in shared.groupby(_KEY, sort=False):
-        again += _merge(kept, group, [name for name in names if name not in _KEY])
-    return kept.drop(index=again).reset_index(drop=True), rows[equal]
+        duplicates += _merge(kept, group, [name for name in names if name not in _KEY])
+    return kept.drop(index=duplicates).reset_index(drop=True), rows[equal]
 
 
 def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
@@ -51,29 +51,29 @@ def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
     others = group[same].iloc[1:]
     differing = [name for name in names if (others[name] != first[name]).any()]
     at = group.index[0]
-    kept.loc[at, [name for name in differing if name not in _PLACE]] = ""
+    kept.loc[at, [name for name in differing if name not in _ROSTER_FIELDS]] = ""
     kept.loc[at, DIFFERS] = "".join(f" {name} " for name in differing if name not in _KEYS)
     strangers = group.index[~same]
     kept.loc[[at, *strangers], DOUBTED] = bool(len(strangers)) or bool({*_KEYS} & set(differing))
     return list(others.index)
 
 
-def number_of_two_people(rows: Frame) -> pd.Series:
+def has_shared_number(rows: Frame) -> pd.Series:
     """Return which of a registry's merged rows have a student number that is another person's, too."""
     return rows.duplicated(_KEY, keep=False) & (key_values("student_number", rows["student_number"]) != "")
 
 
 STATUS = "enrolment_status"
 ANOTHER_YEAR = "非本届"
-BY_REGISTRY = ["outside_registry", "status_unknown"]
+REGISTRY_SCOPE = ["outside_registry", "status_unknown"]
 """Columns of a registry row: why the registry puts the person outside (blank: inside); whether its status is a word
 that nobody has explained."""
-LAID = ["outside", "outside_source", "outside_by", "outside_at", "scope_stale"]
+SCOPE_COLUMNS = ["outside", "outside_source", "outside_by", "outside_at", "scope_stale"]
 """Columns of a registry row: why the person is outside the class (blank: inside), who says so (registry, decision),
 by whom and when that was decided, and whether the row has changed since."""
 DECISIONS = ["school_code", "student_number", "inside", "reason", "row_digest", "by", "at"]
 _DIGESTED = [STATUS, "graduation_month", "id_number", "name"]
-_PLAIN = re.compile(r"[\s（）()、，,：:/.~～—–－_-]+|[0-9]+[年月日]?|至|^已(?!故)")
+_STATUS_NOISE = re.compile(r"[\s（）()、，,：:/.~～—–－_-]+|[0-9]+[年月日]?|至|^已(?!故)")
 _YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:-[0-9]{2}|年|届.*)?")
 
 
@@ -84,9 +84,9 @@ class Status(NamedTuple):
     reason: str
 
 
-def plain_status(word: str) -> str:
+def status_key(word: str) -> str:
     """Return a status without spaces, brackets, codes, dates, 已: 03退学（2016-09） is 退学. A bare code stays."""
-    return _PLAIN.sub("", word.strip()) or word.strip()
+    return _STATUS_NOISE.sub("", word.strip()) or word.strip()
 
 
 @cache
@@ -96,12 +96,12 @@ def status_meanings(folder: Path | None = None) -> dict[str, Status]:
     Raises:
         ConfigurationError: a row of the office's file cannot be understood.
     """
-    known = _read(resources.expectations() / "enrolment_status.csv")
-    own = folder / "enrolment_status.csv" if folder else None
-    return known | _read(own) if own and own.is_file() else known
+    known = _read_statuses(resources.expectations() / "enrolment_status.csv")
+    office_file = folder / "enrolment_status.csv" if folder else None
+    return known | _read_statuses(office_file) if office_file and office_file.is_file() else known
 
 
-def _read(path: Path) -> dict[str, Status]:
+def _read_statuses(path: Path) -> dict[str, Status]:
     rows = office_rows(path, ("value", "belongs", "reason"), "value")
     wrong = [
         f"第 {line} 行：value、belongs（yes、no 或 ask）、reason 三列要填好，belongs 为 no 的要写原因"
@@ -112,15 +112,15 @@ def _read(path: Path) -> dict[str, Status]:
     ]
     if wrong:
         raise ConfigurationError(wrong, where=str(path))
-    return {plain_status(row["value"]): Status(row["belongs"], row["reason"]) for _, row in rows}
+    return {status_key(row["value"]): Status(row["belongs"], row["reason"]) for _, row in rows}
 
 
 def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame:
     """Return registry rows with `BY_REGISTRY`. A graduation month of another year puts a student outside."""
 
     def meaning(word: str) -> Status:
-        plain = plain_status(word)
-        return known.get(plain, Status("ask" if plain else "yes", ""))
+        key = status_key(word)
+        return known.get(key, Status("ask" if key else "yes", ""))
 
     given = without_placeholders(STATUS, rows[STATUS], None)
     reason = by_distinct(given, lambda word: meaning(word).reason if meaning(word).belongs == "no" else "")
@@ -135,7 +135,7 @@ def scope_by_registry(rows: Frame, known: dict[str, Status], year: int) -> Frame
     return rows.assign(outside_registry=outside, status_unknown=unknown & (outside == ""))
 
 
-def years_outside(rows: Frame) -> dict[str, int]:
+def other_years(rows: Frame) -> dict[str, int]:
     """Return how many rows of a registry end in each other year, if over a tenth of it: the office must confirm."""
     others = rows[rows["outside_registry"] == ANOTHER_YEAR]
     counted = others["graduation_month"].str.slice(0, 4).value_counts().sort_index()
@@ -151,17 +151,17 @@ def scope_digests(rows: Frame) -> pd.Series:
 def apply_scope(rows: Frame, decisions: Frame) -> Frame:
     """Return registry rows with `LAID`. The last decision on each student overrides the registry, now and later."""
     key = ["school_code", "student_number"]
-    both = rows[key].merge(decisions, on=key, how="left", validate="m:1").set_axis(rows.index)
-    decided = both["inside"].notna()
-    inside = both["inside"].fillna(True).astype(bool)
-    reason = rows["outside_registry"].where(~decided, both["reason"].fillna("").where(~inside, ""))
+    joined = rows[key].merge(decisions, on=key, how="left", validate="m:1").set_axis(rows.index)
+    decided = joined["inside"].notna()
+    inside = joined["inside"].fillna(True).astype(bool)
+    reason = rows["outside_registry"].where(~decided, joined["reason"].fillna("").where(~inside, ""))
     source = pd.Series("registry", index=rows.index, dtype="str").mask(decided, "decision").where(reason != "", "")
-    stale = decided & (both["row_digest"].fillna("") != scope_digests(rows))
+    stale = decided & (joined["row_digest"].fillna("") != scope_digests(rows))
     return rows.assign(
         outside=reason.astype("str"),
         outside_source=source,
-        outside_by=both["by"].fillna("").astype("str"),
-        outside_at=both["at"].fillna("").astype("str"),
+        outside_by=joined["by"].fillna("").astype("str"),
+        outside_at=joined["at"].fillna("").astype("str"),
         scope_stale=stale,
         status_unknown=rows["status_unknown"] & ~decided,
     )
@@ -170,8 +170,8 @@ def apply_scope(rows: Frame, decisions: Frame) -> Frame:
 def with_scope(rows: Frame) -> Frame:
     """Return registry rows with this module's columns. Rows without them are inside."""
     flags = ("status_unknown", "scope_stale")
-    lacking = [name for name in (STATUS, *BY_REGISTRY, *LAID) if name not in rows]
-    return rows.assign(**{name: False if name in flags else "" for name in lacking})
+    missing = [name for name in (STATUS, *REGISTRY_SCOPE, *SCOPE_COLUMNS) if name not in rows]
+    return rows.assign(**{name: False if name in flags else "" for name in missing})
 
 
 def names_by_reason(outside: Frame) -> list[tuple[str, list[str]]]:

@@ -10,8 +10,8 @@ import pandas as pd
 from pipeline.clock import SHANGHAI
 
 _CHINESE_DIGITS = str.maketrans("〇○零一二两三四五六七八九", "0001223456789")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH_NAMES = {name: number for number, name in enumerate(_MONTHS, 1)}
+_MONTH_ABBREVIATIONS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NAMES = {name: number for number, name in enumerate(_MONTH_ABBREVIATIONS, 1)}
 
 _YEAR_MONTH = re.compile(
     r"((?:19|20)[0-9]{2})(?:年|[-/.])([0-9]{1,2})(?:月份?)?(?:[-/.]?[0-9]{1,2}日?)?(?: ?0{1,2}:00(?::00)?(?:\.0+)?)?"
@@ -63,10 +63,10 @@ _MOMENT = re.compile(
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2}))?")
-_AFTER = re.compile(r" ?[(（][^()（）0-9]*[)）]$")
-_READ = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
+_TRAILING_REMARK = re.compile(r" ?[(（][^()（）0-9]*[)）]$")
+_ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
 _AMERICAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(.*)")
-_WORDED = re.compile(  # Oct 5, 2016 9:30 AM; 5 Oct 2016 9:30; Wed Oct 05 2016 09:30:00 GMT+0800 (China Standard Time)
+_ENGLISH_DATE = re.compile(  # Oct 5, 2016 9:30 AM; 5 Oct 2016 9:30; Wed Oct 05 2016 09:30:00 GMT+0800 (CST)
     r"(?:[A-Za-z]{3},? )?"
     r"(?:(?P<day>[0-9]{1,2})[ -](?P<month>[A-Za-z]{3})|(?P<Month>[A-Za-z]{3})[a-z]*\.? (?P<Day>[0-9]{1,2}),?)"
     r"[a-z]*[ ,-]+(?P<year>[0-9]{4}),?(?P<rest>[ T].*)?"
@@ -80,20 +80,20 @@ def moment(text: str) -> str:
     """
     if _SERIAL.fullmatch(text):
         return (_EPOCH_1900 + timedelta(seconds=round(float(text) * 86400))).strftime("%Y-%m-%d %H:%M:%S")
-    plain = _AFTER.sub("", _WEEKDAY.sub(" ", text).strip())
-    return _moment(_in_digits(plain)) or text
+    plain = _TRAILING_REMARK.sub("", _WEEKDAY.sub(" ", text).strip())
+    return _moment(_reorder(plain)) or text
 
 
-def _in_digits(text: str) -> str:
+def _reorder(text: str) -> str:
     """Rewrite a moment without separators, or in American or British order, as ISO 8601."""
     if digits := _DIGITS.fullmatch(text):
         day = "-".join(digits.groups()[:3])
         return f"{day} {digits[4]}:{digits[5]}:{digits[6]}" if digits[4] else day
     if american := _AMERICAN.fullmatch(text):
         return f"{american[3]}-{american[1]}-{american[2]}{american[4]}"
-    if worded := _WORDED.fullmatch(text):
-        month = _MONTH_NAMES.get((worded["month"] or worded["Month"]).lower(), 0)
-        return f"{worded['year']}-{month}-{worded['day'] or worded['Day']}{worded['rest'] or ''}"
+    if english := _ENGLISH_DATE.fullmatch(text):
+        month = _MONTH_NAMES.get((english["month"] or english["Month"]).lower(), 0)
+        return f"{english['year']}-{month}-{english['day'] or english['Day']}{english['rest'] or ''}"
     return text
 
 
@@ -121,9 +121,9 @@ def _moment(text: str) -> str:
     return when.replace(tzinfo=None).isoformat(" ", "seconds" if found[7] else "minutes")
 
 
-def in_order(moments: pd.Series, latest: datetime) -> pd.Series:
+def sortable_times(moments: pd.Series, latest: datetime) -> pd.Series:
     """Return results of `moment` as texts that sort by time. One unreadable or after `latest` is "" and sorts first."""
-    return moments.where(moments.str.fullmatch(_READ) & (moments <= f"{latest:%Y-%m-%d %H:%M:%S}"), "")
+    return moments.where(moments.str.fullmatch(_ISO_TIME) & (moments <= f"{latest:%Y-%m-%d %H:%M:%S}"), "")
 
 
 def study_years(text: str) -> str:

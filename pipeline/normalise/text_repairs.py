@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pipeline import fields
 from pipeline.knowledge.contacts import telephones
-from pipeline.knowledge.text_columns import visible
+from pipeline.knowledge.text_columns import clean_text
 from pipeline.normalise.dates import moment, month, study_years
 
 # Only width: NFKC would also turn ² and ① into digits (traps.md).
@@ -26,8 +26,8 @@ _HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0002
 
 def trimmed(text: str) -> str:
     """Remove white space and invisible characters at both ends only."""
-    seen = [place for place, char in enumerate(text) if visible(char)]
-    return text[seen[0] : seen[-1] + 1] if seen else ""
+    positions = [place for place, char in enumerate(text) if clean_text(char)]
+    return text[positions[0] : positions[-1] + 1] if positions else ""
 
 
 Repair = Callable[[str], str]
@@ -66,11 +66,11 @@ _BRACKETS = re.compile(r"[(（\[【](\w+)[)）\]】]")
 def without_edges(text: str) -> str:
     """Return a number without punctuation and signs around it: “13800138000”。"""
     bare = _EDGES.sub("", text) if re.search("[0-9]{4}", text) else text
-    whole = _BRACKETS.fullmatch(bare)
-    return whole[1] if whole and re.search("[0-9]{4}", bare) else bare
+    bracketed = _BRACKETS.fullmatch(bare)
+    return bracketed[1] if bracketed and re.search("[0-9]{4}", bare) else bare
 
 
-def joined_id(text: str) -> str:
+def joined_id_number(text: str) -> str:
     """Return an ID number written in groups, 430302-19950314-9018, without separators."""
     bare = re.sub(r"[-./_ ·•]", "", text)
     if re.fullmatch(r"[A-Za-z]{1,3}-[0-9]{5,}", text):  # a passport's letters
@@ -107,7 +107,7 @@ def comparable(text: str) -> str:
 
 
 _REASONS: dict[Repair, str] = {
-    visible: "去掉空格和不可见字符",
+    clean_text: "去掉空格和不可见字符",
     trimmed: "去掉首尾空格",
     half_width: "全角改半角",
     half_width_letters: "全角字母数字改半角",
@@ -119,7 +119,7 @@ _REASONS: dict[Repair, str] = {
     without_remark: "去掉号码后的说明",
     without_edges: "去掉号码前后的标点",
     telephones: "统一电话号码写法，去掉文字和分隔",
-    joined_id: "去掉号码中的分隔",
+    joined_id_number: "去掉号码中的分隔",
     joined_digits: "去掉号码中的分隔",
     plain_number: "去掉小数和千分位的写法",
     letters_upper: "字母改大写",
@@ -138,19 +138,19 @@ class Recipe(NamedTuple):
 
 
 _NUMBER = (
-    visible, half_width, without_apostrophe, plain_number, without_edges, without_label, without_remark, without_edges,
-    without_spaces, plain_dashes,
+    clean_text, half_width, without_apostrophe, plain_number, without_edges, without_label, without_remark,
+    without_edges, without_spaces, plain_dashes,
 )  # fmt: skip
 _TELEPHONE = Recipe(
     "1[0-9]{10}",
-    (visible, half_width, without_apostrophe, plain_number, without_edges, telephones, without_spaces, plain_dashes),
+    (clean_text, half_width, without_apostrophe, plain_number, without_edges, telephones, without_spaces, plain_dashes),
 )
 _BASIC_HAN = "\u4e00-\u9fa5"  # the characters themselves: a regex escape slows Arrow's matching down
 _ONLY_HAN = f"[{_BASIC_HAN}]*"
 _RECIPES: dict[str, Recipe] = {  # by field, else by type
     # the address is only trimmed: full-width characters break email.format (rules.csv)
     "email": Recipe("[!-~]+", (trimmed,)),
-    "id_number": Recipe("[0-9]{17}[0-9X]", (*_NUMBER, joined_id, letters_upper, upper_x)),
+    "id_number": Recipe("[0-9]{17}[0-9X]", (*_NUMBER, joined_id_number, letters_upper, upper_x)),
     "exam_number": Recipe("[0-9A-Za-z]+", (*_NUMBER, joined_digits)),
     "student_number": Recipe("[0-9A-Za-z]+", _NUMBER),
     "qq": Recipe("[0-9]+", _NUMBER),
@@ -158,16 +158,16 @@ _RECIPES: dict[str, Recipe] = {  # by field, else by type
     "family_phone": _TELEPHONE,
     "postcode": Recipe("[0-9]{6}", _NUMBER),
     "photo": Recipe("[0-9A-Za-z_.-]+", (trimmed,)),
-    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (visible, plain_dashes)),  # the rest: knowledge.names
+    "name": Recipe(f"[{_BASIC_HAN}]{{2,4}}", (clean_text, plain_dashes)),  # the rest: knowledge.names
     "datetime": Recipe(
         "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?",
-        (visible, half_width, moment),
+        (clean_text, half_width, moment),
     ),
-    "month": Recipe("(19|20)[0-9]{2}-(0[1-9]|1[0-2])", (visible, half_width, plain_dashes, month)),
-    "number": Recipe("[1-9]", (visible, half_width, study_years)),
-    "code": Recipe(_ONLY_HAN, (visible, half_width, without_han_spaces)),
-    "region": Recipe(_ONLY_HAN, (visible, without_han_spaces)),
-    "text": Recipe(f"[0-9A-Za-z{_BASIC_HAN}]*", (visible, half_width_letters, without_han_spaces)),
+    "month": Recipe("(19|20)[0-9]{2}-(0[1-9]|1[0-2])", (clean_text, half_width, plain_dashes, month)),
+    "number": Recipe("[1-9]", (clean_text, half_width, study_years)),
+    "code": Recipe(_ONLY_HAN, (clean_text, half_width, without_han_spaces)),
+    "region": Recipe(_ONLY_HAN, (clean_text, without_han_spaces)),
+    "text": Recipe(f"[0-9A-Za-z{_BASIC_HAN}]*", (clean_text, half_width_letters, without_han_spaces)),
     "file": Recipe("[0-9A-Za-z_.-]*", (trimmed,)),
 }
 
@@ -179,9 +179,9 @@ def recipe(name: str) -> Recipe:
 
 def repair(name: str, given: str) -> tuple[str, str]:
     """Return the repaired value of the field `name`, and the reasons. Repairing twice changes nothing."""
-    kept, reasons = given, list[str]()
+    value, reasons = given, list[str]()
     for step in recipe(name).steps:
-        before, kept = kept, step(kept)
-        if kept != before:
+        before, value = value, step(value)
+        if value != before:
             reasons.append(_REASONS[step])
-    return kept, "；".join(reasons)
+    return value, "；".join(reasons)

@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline import fields
-from pipeline.knowledge.text_columns import among, joined_text, visible
-from pipeline.match.membership import number_of_two_people
+from pipeline.knowledge.text_columns import clean_text, is_in, joined_text
+from pipeline.match.membership import has_shared_number
 from pipeline.match.persons import WITHDRAWN
 from pipeline.normalise.text_repairs import half_width, plain_dashes, without_spaces
 from pipeline.review.chain import json_object, name_checked
@@ -76,7 +76,7 @@ def decision_states(
     both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
     approved = both["decision"] == "approved"
     expired = both["made_on"].isin(list(lapsed))
-    present = among(both["made_on"], submission_ids) & ~expired
+    present = is_in(both["made_on"], submission_ids) & ~expired
     same = both["registry_then"] == both["registry_digest"]
     stands = present & (same | _only_normalised(keys, both, approved & present & ~same))
     returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
@@ -118,7 +118,7 @@ def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -
 
 def _was(snapshot: dict[str, Any], name: str, given: str) -> bool:
     then, salt = snapshot.get("registry", {}).get(name), str(snapshot.get("salt"))
-    steps = [visible, half_width, without_spaces, plain_dashes]
+    steps = [clean_text, half_width, without_spaces, plain_dashes]
     spellings = accumulate(steps, lambda text, step: step(text), initial=given)
     return bool(given) and then in {_field_digest(salt, name, text) for text in spellings}
 
@@ -212,15 +212,15 @@ def statuses(students: pd.DataFrame, decision_state: pd.Series, findings: pd.Dat
     blocking = open_critical(findings)
     if "shared_fault" in blocking:  # not in a table of an earlier version
         own = blocking["submission_id"][blocking["shared_fault"] == ""]  # who has findings of his own is shown those
-        blocking = blocking[(blocking["shared_fault"] == "") | ~among(blocking["submission_id"], own)]
+        blocking = blocking[(blocking["shared_fault"] == "") | ~is_in(blocking["submission_id"], own)]
     status = pd.Series("awaiting", index=students.index, dtype="str")
     status = status.mask(decision_state == "returned", "returned")
     for actor, name in reversed(_BY_ACTOR.items()):
-        status = status.mask(among(submission_id, blocking["submission_id"][blocking["actor"] == actor]), name)
+        status = status.mask(is_in(submission_id, blocking["submission_id"][blocking["actor"] == actor]), name)
     for state in ("approved", "stale"):
         status = status.mask(decision_state == state, state)
     status = status.mask(submission_id == "", "missing")
-    return status.mask((submission_id == "") & number_of_two_people(students), "registrar")
+    return status.mask((submission_id == "") & has_shared_number(students), "registrar")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.errors import InputError, RefusedError, UsageError
-from pipeline.knowledge.text_columns import among
+from pipeline.knowledge.text_columns import is_in
 from pipeline.review.chain import digest
 from pipeline.review.decisions import (
     KEY,
@@ -130,10 +130,10 @@ class ReviewSnapshot:
     def extras(self, college: College) -> pd.DataFrame:
         """Return the counting submissions that claim this college and match no registry row (名单外)."""
         given, people = self.tables.submissions, self.people
-        counting = (given["superseded_by"] == "") & ~among(given["submission_id"], self.withdrawn)
+        counting = (given["superseded_by"] == "") & ~is_in(given["submission_id"], self.withdrawn)
         outside = self.findings["submission_id"][self.findings["rule"] == OUTSIDE]
         standing = pd.concat([people["submission_id"], people["approved_submission_id"], outside])
-        return college.rows_of(given[counting & ~among(given["submission_id"], standing)])
+        return college.rows_of(given[counting & ~is_in(given["submission_id"], standing)])
 
     @cached_property
     def _blocking(self) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.colleges import College
 from pipeline.errors import RefusedError
 from pipeline.knowledge.identifiers import IdNumbers
-from pipeline.knowledge.text_columns import among
+from pipeline.knowledge.text_columns import is_in
 from pipeline.review.actions import Actor
 from pipeline.review.chain import Entry
 from pipeline.review.decisions import open_critical
@@ -181,8 +181,8 @@ def _all_approved(desk: ReviewSnapshot, college: College) -> pd.DataFrame:
 def _may_be_missing(desk: ReviewSnapshot, college: College) -> int:
     """Count extras that the registry may lack: valid ID number of no registry row, a name, a registry class."""
     own, people = desk.extras(college), desk.people
-    known = among(own["class_name"], people["class_name"][people["school"] == college.school])
-    unknown = ~among(own["id_number"], people["id_number"])
+    known = is_in(own["class_name"], people["class_name"][people["school"] == college.school])
+    unknown = ~is_in(own["id_number"], people["id_number"])
     told = (own["name"] != "") & (own["class_name"] != "")
     return int((IdNumbers(own["id_number"]).valid & unknown & known & told).sum())
 

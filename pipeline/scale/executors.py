@@ -18,8 +18,8 @@ from pipeline.logs import silence_libraries
 
 T = TypeVar("T")
 
-_TRIES = 3  # attempts after a worker was killed (mostly out of memory)
-_CONNECT = 30  # seconds to wait for the scheduler
+_ATTEMPTS = 3  # attempts after a worker was killed (mostly out of memory)
+_CONNECT_TIMEOUT = 30  # seconds to wait for the scheduler
 
 
 @dataclass
@@ -27,11 +27,11 @@ class Work:
     """Runs tasks. With `parallel` the cohort is processed in parts."""
 
     parallel: bool
-    _open: Callable[[], Executor] | None = None
+    _open_executor: Callable[[], Executor] | None = None
     _executor: Executor | None = None
 
     def map(
-        self, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], done: Callable[[T], None] | None = None
+        self, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], on_result: Callable[[T], None] | None = None
     ) -> list[T]:
         """Return `function(*task)` of each task, in their order; `done` is called with each result.
 
@@ -40,18 +40,18 @@ class Work:
         Raises:
             PartialError: workers were lost repeatedly.
         """
-        if self._open is None or len(tasks) < 2:
-            return [_told(function(*task), done) for task in tasks]
+        if self._open_executor is None or len(tasks) < 2:
+            return [_passed_on(function(*task), on_result) for task in tasks]
         results: dict[int, T] = {}
-        for _ in range(_TRIES):
-            self._executor = self._executor or self._open()
-            left = [at for at in range(len(tasks)) if at not in results]
+        for _ in range(_ATTEMPTS):
+            self._executor = self._executor or self._open_executor()
+            remaining = [at for at in range(len(tasks)) if at not in results]
             futures: dict[Future[T], int] = {}
             try:
-                for at in left:
+                for at in remaining:
                     futures[self._executor.submit(function, *tasks[at])] = at
                 for future in as_completed(futures):
-                    results[futures[future]] = _told(future.result(), done)
+                    results[futures[future]] = _passed_on(future.result(), on_result)
                 return [results[at] for at in range(len(tasks))]
             except BrokenProcessPool:
                 self.close()
@@ -67,9 +67,9 @@ class Work:
             self._executor = None
 
 
-def _told(result: T, done: Callable[[T], None] | None) -> T:
-    if done is not None:
-        done(result)
+def _passed_on(result: T, on_result: Callable[[T], None] | None) -> T:
+    if on_result is not None:
+        on_result(result)
     return result
 
 
@@ -80,35 +80,35 @@ def open_work(scheduler: str | None, *, large: bool) -> Generator[Work]:
         with dask_client(scheduler) as client:
             yield Work(True, lambda: client.get_executor(pure=False))
         return
-    work = Work(True, _pool) if large else Work(False)
+    work = Work(True, _open_pool) if large else Work(False)
     try:
         yield work
     finally:
         work.close()
 
 
-def _pool() -> Executor:
+def _open_pool() -> Executor:
     """Return a pool of processes. On Linux they are forked from a server with the modules imported."""
     if sys.platform == "linux":
         context = get_context("forkserver")
         context.set_forkserver_preload(["pipeline.stages", "pipeline.scale.worker_setup"])
     else:
         context = get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), context, initializer=_begin)
+    return ProcessPoolExecutor(os.cpu_count(), context, initializer=_initialise_worker)
 
 
-def _begin() -> None:
+def _initialise_worker() -> None:
     """End this worker with its parent, also after a kill. It holds both ends of its queue and would wait forever."""
     silence_libraries()
     parent = parent_process()
     if parent is None:
         return
 
-    def outlive() -> None:
+    def exit_with_parent() -> None:
         parent.join()
         os._exit(1)
 
-    Thread(target=outlive, name="parent", daemon=True).start()
+    Thread(target=exit_with_parent, name="parent", daemon=True).start()
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def dask_client(scheduler: str) -> Generator[Any]:
     from distributed import Client
 
     try:
-        client: Any = Client(scheduler, timeout=_CONNECT, set_as_default=False)
+        client: Any = Client(scheduler, timeout=_CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
             f"连不上 Dask 调度器（{type(error).__name__}）",

@@ -18,11 +18,11 @@ from pipeline.collect.collected import Input, Note
 from pipeline.collect.missing_fields import Lacking
 from pipeline.collect.source_columns import SourceColumns
 from pipeline.colleges import College, only_colleges
-from pipeline.knowledge.photos import join_pairs
+from pipeline.knowledge.photos import merge_labels
 from pipeline.normalise.normalise_rows import Vocabulary
 from pipeline.tables import Frame
 
-ROWS = 40_000
+PART_ROWS = 40_000
 """Registry rows of a part, where there are several parts: its frames fill some 0.5 GB while rules are judged."""
 
 
@@ -32,7 +32,7 @@ class RunSettings:
 
     cohort: Cohort
     words: Vocabulary
-    keep: Path
+    input_copies: Path
     counselors: Frame
     as_of: date
     chosen: tuple[College, ...]
@@ -46,21 +46,21 @@ class RunSettings:
 
     def requested(self, tables: dict[str, Frame]) -> dict[str, Frame]:
         """Return the tables with the requested colleges' rows and the tried rules' findings."""
-        kept = only_colleges(tables, self.chosen)
+        rows = only_colleges(tables, self.chosen)
         if not self.rules:
-            return kept
-        tried = {name: kept[name][kept[name]["rule"].isin(self.rules)] for name in ("findings", "registry_findings")}
-        return {**kept, **{name: frame.reset_index(drop=True) for name, frame in tried.items()}}
+            return rows
+        tried = {name: rows[name][rows[name]["rule"].isin(self.rules)] for name in ("findings", "registry_findings")}
+        return {**rows, **{name: frame.reset_index(drop=True) for name, frame in tried.items()}}
 
 
 @dataclass(frozen=True)
-class Judging:
+class CheckInputs:
     """The rules with their facts, unread registries (school to reason), and missing columns."""
 
     rules: list[Rule]
     facts: Facts
     unread: dict[str, str]
-    lacking: Lacking
+    missing: Lacking
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,21 @@ class Part:
         """Return the spool name of this part's piece of a table."""
         return f"parts/{table}-{self.number}"
 
-    def of_units(self, kind: str) -> list[str]:
+    def unit_frames(self, kind: str) -> list[str]:
         """Return the spool names of what its units have for it: submissions or changes."""
         return [f"{kind}/{unit}-{self.number}" for unit in self.units]
 
 
 @dataclass(frozen=True)
-class SchoolRead:
+class RegistryRead:
     """The result of reading one registry. `names` are schools that its rows name; `error` is why it is unread.
 
     `skipped` holds the values of `SKIPPED` for each row that is no student's.
     """
 
-    at: int
+    school: int
     rows: int
-    names: tuple[str, ...]
+    school_names: tuple[str, ...]
     notes: tuple[Note, ...]
     inputs: tuple[Input, ...]
     columns: tuple[SourceColumns, ...]
@@ -112,36 +112,36 @@ class Layout:
         return names.map(known).to_numpy().astype(np.int32)
 
 
-def group_schools(cohort: Cohort, read: Sequence[SchoolRead], *, one: bool) -> Layout:
+def group_schools(cohort: Cohort, read: Sequence[RegistryRead], *, single: bool) -> Layout:
     """Return one part, or parts of about `ROWS` rows, each with a registry that was read.
 
     Schools whose registries name each other share a part.
     """
-    groups = _tied(cohort, read)
+    groups = _school_groups(cohort, read)
     sizes = [part.rows for part in read if part.rows]
     average = sum(sizes) // max(len(sizes), 1)
     parts: list[list[int]] = []
-    filled = 0
+    part_size = 0
     for group in groups:
         size = sum(read[at].rows or average for at in group)
-        held = any(read[at].rows for at in group) and any(read[at].rows for part in parts[-1:] for at in part)
-        if (filled + size > ROWS and held and not one) or not parts:
+        both_read = any(read[at].rows for at in group) and any(read[at].rows for part in parts[-1:] for at in part)
+        if (part_size + size > PART_ROWS and both_read and not single) or not parts:
             parts.append([])
-            filled = 0
+            part_size = 0
         parts[-1] += group
-        filled += size
+        part_size += size
     part_of: dict[str, int] = {}
-    for number, places in enumerate(parts):
-        for at in places:
-            for name in (cohort.schools[at].name, *read[at].names):
+    for number, schools in enumerate(parts):
+        for at in schools:
+            for name in (cohort.schools[at].name, *read[at].school_names):
                 part_of[name] = number
     return Layout(tuple(tuple(sorted(places)) for places in parts), part_of)
 
 
-def _tied(cohort: Cohort, read: Sequence[SchoolRead]) -> list[list[int]]:
+def _school_groups(cohort: Cohort, read: Sequence[RegistryRead]) -> list[list[int]]:
     """Return groups of schools that must share a part, because their rows name each other."""
-    named = [(at, name) for at, school in enumerate(cohort.schools) for name in (school.name, *read[at].names)]
-    of_name = pd.DataFrame(named, columns=["school", "name"])
+    named = [(at, name) for at, school in enumerate(cohort.schools) for name in (school.name, *read[at].school_names)]
+    names = pd.DataFrame(named, columns=["school", "name"])
     group = np.arange(len(cohort.schools))
-    join_pairs(group, of_name["school"].to_numpy(), of_name.groupby("name")["school"].transform("first").to_numpy())
+    merge_labels(group, names["school"].to_numpy(), names.groupby("name")["school"].transform("first").to_numpy())
     return [rows.tolist() for rows in pd.Series(group).groupby(group).groups.values()]

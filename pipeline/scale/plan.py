@@ -30,13 +30,13 @@ from pipeline.review.decisions import standing_decisions, withdrawn_submission_i
 from pipeline.review.ledger import entries_of
 from pipeline.review.worksheet import import_from_file, is_scope, student_numbers
 from pipeline.run_folder import RunFolder, write_atomically
-from pipeline.scale.across import Across, Keyed, apply_amendments, read_amendments, submissions_keyed
+from pipeline.scale.across import CrossSchool, KeyTable, apply_amendments, read_amendments, submission_key_table
 from pipeline.scale.executors import Work, open_work
-from pipeline.scale.layout import Layout, Part, RunSettings, SchoolRead, group_schools
-from pipeline.scale.parts import JUDGED, SETTLED, find_ids, snapshot_rows
+from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools
+from pipeline.scale.parts import CHECK_TABLES, REVIEW_TABLES, find_ids, snapshot_rows
 from pipeline.scale.reading import (
     REGISTRIES,
-    SCHOOL_READ,
+    REGISTRY_READ,
     SourceCache,
     UnitRead,
     read_registries,
@@ -50,9 +50,9 @@ from pipeline.tabulate.tabulate_stage import sum_headcounts
 
 T = TypeVar("T")
 
-LARGE = 32 << 20
+PARALLEL_BYTES = 32 << 20
 """Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
-_KEPT = ("parts", "extras")
+_FOLDERS = ("parts", "extras")
 """Folders of the spool with what match and check leave."""
 
 
@@ -64,16 +64,16 @@ class RunData:
     folder: RunFolder
     spool: Spool
     work: Work
-    kept: Cache
+    cache: Cache
     entries: Frame = field(default_factory=pd.DataFrame)
     parts: list[Part] = field(default_factory=list[Part])
-    _schools: list[SchoolRead] = field(default_factory=list[SchoolRead])
+    _registries: list[RegistryRead] = field(default_factory=list[RegistryRead])
     _units: list[UnitRead] = field(default_factory=list[UnitRead])
     _extras: list[str] = field(default_factory=list[str])
 
     @cached_property
     def _sources(self) -> SourceCache:
-        return SourceCache(self.settings.cohort, self.folder, self.spool, self.kept)
+        return SourceCache(self.settings.cohort, self.folder, self.spool, self.cache)
 
     def collect_and_normalise(self) -> SourcesRead:
         """Read and normalise all inputs of the cohort file into the spool; return the notes on them.
@@ -82,25 +82,25 @@ class RunData:
             InputError: no submission, or no registry at all, could be read.
         """
         cohort = self.settings.cohort
-        self._schools = self._read_schools()
-        if all(school.error for school in self._schools):
-            faults = "；".join(dict.fromkeys(school.error for school in self._schools))
-            raise InputError(f"没有一所学校的学籍库能读（{faults}）", remedy="请按提示处理后再运行")
-        layout = group_schools(cohort, self._schools, one=not self.work.parallel)
-        registries = frozenset(one.sha256 for school in self._schools for one in school.inputs)
+        self._registries = self._read_registries()
+        if all(registry.error for registry in self._registries):
+            errors = "；".join(dict.fromkeys(registry.error for registry in self._registries))
+            raise InputError(f"没有一所学校的学籍库能读（{errors}）", remedy="请按提示处理后再运行")
+        layout = group_schools(cohort, self._registries, single=not self.work.parallel)
+        registries = frozenset(one.sha256 for school in self._registries for one in school.inputs)
         units = [replace(unit, registries=registries) for unit in submission_units(cohort)]
         self._units = self._read_units(units, layout)
         self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
-        sources = [(unit.source, read.columns) for unit, read in zip(units, self._units, strict=True)]
+        sources = [(unit.source, reading.columns) for unit, reading in zip(units, self._units, strict=True)]
         refuse_nothing([each for unit in self._units for each in unit.columns], notes)
         refuse_undeclared(cohort, sources)
         self.parts = self._parts(layout)
-        return self._read(sources, [*notes, *self._amend(layout)])
+        return self._sources_read(sources, [*notes, *self._amend(layout)])
 
     def _parts(self, layout: Layout) -> list[Part]:
         return [
-            Part(number, schools, tuple(unit.number for unit in self._units if unit.rows.get(number)))
+            Part(number, schools, tuple(unit.number for unit in self._units if unit.rows_by_part.get(number)))
             for number, schools in enumerate(layout.schools)
         ]
 
@@ -108,80 +108,81 @@ class RunData:
         if not any(source.amends for source in self.settings.cohort.submissions.sources):
             return ()
         withdrawn = withdrawn_submission_ids(entries_of(self.settings.cohort))
-        made = apply_amendments(self.spool, layout, self.parts, self._units, withdrawn)
-        self._units.append(made)
+        amended = apply_amendments(self.spool, layout, self.parts, self._units, withdrawn)
+        self._units.append(amended)
         self.parts = self._parts(layout)
-        return made.notes
+        return amended.notes
 
-    def _read_schools(self) -> list[SchoolRead]:
+    def _read_registries(self) -> list[RegistryRead]:
         schools = self.settings.cohort.schools
-        read: dict[int, SchoolRead] = {}
+        read: dict[int, RegistryRead] = {}
         for at, school in enumerate(schools):
             files, (paths, notes) = registry_files(at), _files_of(school.registry, self.settings.cohort)
             if self._sources.reuse(files, (school, notes), paths):
-                read[at] = replace(self.spool.read_json(files[-1], SCHOOL_READ), at=at)
-        left = [at for at in range(len(schools)) if at not in read]
-        portions = [left[at : at + REGISTRIES] for at in range(0, len(left), REGISTRIES)]
-        for one in chain(*self.work.map(read_registries, [(self.spool, portion) for portion in portions])):
-            read[one.at] = one
-            if not one.error:
-                self._sources.store(registry_files(one.at), one.inputs)
+                read[at] = replace(self.spool.read_json(files[-1], REGISTRY_READ), school=at)
+        remaining = [at for at in range(len(schools)) if at not in read]
+        portions = [remaining[at : at + REGISTRIES] for at in range(0, len(remaining), REGISTRIES)]
+        for registry in chain(*self.work.map(read_registries, [(self.spool, portion) for portion in portions])):
+            read[registry.school] = registry
+            if not registry.error:
+                self._sources.store(registry_files(registry.school), registry.inputs)
         return [read[at] for at in range(len(schools))]
 
     def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
         """Read the units. Shared sheets (for their key) and amending rows are read in this process."""
         here = [(number, unit) for number, unit in enumerate(units) if unit.path is None or unit.source.amends]
-        apart = [(number, unit) for number, unit in enumerate(units) if (number, unit) not in here]
-        held = digest_of(*(self.spool.digest(f"registry/{school.at}.keys") for school in self._schools if school.rows))
-        taken: set[int] = set()
-        for number, unit in apart:
-            about, paths = (unit.source, unit.notes), [unit.path] if unit.path else []
-            if self._sources.reuse(unit_files(number), about, paths, unit.registries, held):
-                taken.add(number)
-        read = self.work.map(spool_unit, [(self.spool, number, unit, layout) for number, unit in apart])
-        for one in read:
-            if one.number not in taken and one.reusable:
-                self._sources.store(unit_files(one.number), one.inputs, held if one.doubted else "")
+        remote = [(number, unit) for number, unit in enumerate(units) if (number, unit) not in here]
+        keys = (f"registry/{read.school}.keys" for read in self._registries if read.rows)
+        digest = digest_of(*map(self.spool.digest, keys))
+        reused: set[int] = set()
+        for number, unit in remote:
+            depends_on, paths = (unit.source, unit.notes), [unit.path] if unit.path else []
+            if self._sources.reuse(unit_files(number), depends_on, paths, unit.registries, digest):
+                reused.add(number)
+        readings = self.work.map(spool_unit, [(self.spool, number, unit, layout) for number, unit in remote])
+        for reading in readings:
+            if reading.number not in reused and reading.reusable:
+                self._sources.store(unit_files(reading.number), reading.inputs, digest if reading.doubted else "")
         for number, unit in here:
             if unit.source.amends:
-                read.append(read_amendments(self.spool, number, unit))
+                readings.append(read_amendments(self.spool, number, unit))
             else:
-                read.append(spool_unit(self.spool, number, unit, layout))
-        return sorted(read, key=lambda one: one.number)
+                readings.append(spool_unit(self.spool, number, unit, layout))
+        return sorted(readings, key=lambda one: one.number)
 
-    def _read(self, sources: list[tuple[Source, tuple[SourceColumns, ...]]], notes: list[Note]) -> SourcesRead:
+    def _sources_read(self, sources: list[tuple[Source, tuple[SourceColumns, ...]]], notes: list[Note]) -> SourcesRead:
         cohort = self.settings.cohort
         schools = cohort.schools
-        registries = {schools[school.at].name: school.columns for school in self._schools if not school.error}
+        registries = {schools[school.school].name: school.columns for school in self._registries if not school.error}
         submissions = tuple(each for unit in self._units for each in unit.columns)
         photos = cohort.photos_folder is not None
-        lacking = lacking_of(sources, registries, photos=photos, alone=len(schools) == 1)
-        students = (row for school in self._schools for row in school.skipped)
+        missing = lacking_of(sources, registries, photos=photos, alone=len(schools) == 1)
+        students = (row for school in self._registries for row in school.skipped)
         return SourcesRead(
-            inputs=[one for read in (*self._units, *self._schools) for one in read.inputs],
-            notes=[*notes, *(note for school in self._schools for note in school.notes)],
-            unread={schools[school.at].name: school.error for school in self._schools if school.error},
+            inputs=[one for read in (*self._units, *self._registries) for one in read.inputs],
+            notes=[*notes, *(note for school in self._registries for note in school.notes)],
+            unread={schools[school.school].name: school.error for school in self._registries if school.error},
             unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),
             skipped=pd.concat([text_frame(SKIPPED, students, ["row"]), *(unit.skipped for unit in self._units)]),
             columns=(*submissions, *(each for has in registries.values() for each in has)),
-            lacking=lacking,
-            asked=notes_of(cohort, lacking, submissions, registries),
+            lacking=missing,
+            asked=notes_of(cohort, missing, submissions, registries),
             other_years={
-                schools[school.at].code: {"rows": school.rows, "years": dict(school.other_years)}
-                for school in self._schools
+                schools[school.school].code: {"rows": school.rows, "years": dict(school.other_years)}
+                for school in self._registries
                 if school.other_years
             },
         )
 
-    def resolve_across(self) -> None:
+    def resolve_cross_school(self) -> None:
         """Resolve relations across schools. `load_ledger` comes first."""
         home = {at: part.number for part in self.parts for at in part.schools}
-        registry = [(f"registry/{read.at}", home[read.at], read.rows) for read in self._schools if read.rows]
-        submissions = submissions_keyed(self.spool, self._units)
-        across = Across(self.spool, self.work, self.parts, submissions, Keyed(self.spool, registry))
+        frames = [(f"registry/{read.school}", home[read.school], read.rows) for read in self._registries if read.rows]
+        submissions = submission_key_table(self.spool, self._units)
+        across = CrossSchool(self.spool, self.work, self.parts, submissions, KeyTable(self.spool, frames))
         withdrawn = withdrawn_submission_ids(self.entries)
-        found = self.each_part(find_ids, withdrawn) if withdrawn else []
-        across.resolve(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+        orders = self.each_part(find_ids, withdrawn) if withdrawn else []
+        across.resolve(np.concatenate([np.zeros(0, dtype=np.int64), *orders]))
 
     def load_ledger(self) -> None:
         """Read the ledger, and write each part's entries to the spool."""
@@ -189,26 +190,26 @@ class RunData:
         self.entries = entries_of(cohort)
         for part in self.parts:
             codes = [cohort.schools[at].code for at in part.schools]
-            mine = self.entries["school_code"].isin([*codes, ""])
-            self.spool.write(f"ledger/{part.number}", self.entries[mine])
+            relevant = self.entries["school_code"].isin([*codes, ""])
+            self.spool.write(f"ledger/{part.number}", self.entries[relevant])
 
-    def store_judged(self, key: str, told: dict[str, Any]) -> None:
+    def store_judged(self, key: str, summary: dict[str, Any]) -> None:
         """Store each part's results of match and check, and their entries of the summary, for reuse."""
         if not key:
             return
-        names = [path.relative_to(self.spool.folder) for of in _KEPT for path in (self.spool.folder / of).glob("*")]
+        files = [path.relative_to(self.spool.folder) for of in _FOLDERS for path in (self.spool.folder / of).glob("*")]
         folder = self.folder.path / "parts"
-        for name in names:
+        for name in files:
             link_or_copy(self.spool.folder / name, folder / name)
         parts = [(part.number, part.schools, part.units) for part in self.parts]
-        state = {"told": told, "parts": parts, "extras": self._extras, "read": self._sources.keys}
+        state = {"told": summary, "parts": parts, "extras": self._extras, "read": self._sources.keys}
         write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))
         validations = self.folder.path / "validations.json"
-        self.kept.record([*(folder / name for name in names), folder / "state.json", validations], key)
+        self.cache.record([*(folder / name for name in files), folder / "state.json", validations], key)
 
     def reuse_judged(self, key: str) -> dict[str, Any] | None:
         """Reuse the results that `keep_judged` stored in an earlier run; return the entries, or None."""
-        if not self.kept.reuse(key):
+        if not self.cache.reuse(key):
             return None
         folder = self.folder.path / "parts"
         for path in folder.glob("*/*"):
@@ -220,9 +221,9 @@ class RunData:
         self.load_ledger()
         return state["told"]
 
-    def each_part(self, task: Callable[..., T], *more: object) -> list[T]:
+    def each_part(self, task: Callable[..., T], *args: object) -> list[T]:
         """Return `task(spool, part, *more)` of each part."""
-        return self.work.map(task, [(self.spool, part, *more) for part in self.parts])
+        return self.work.map(task, [(self.spool, part, *args) for part in self.parts])
 
     def import_decisions(self, rows: Frame | None) -> tuple[list[str], bool]:
         """Add `rows` of decisions (None in a trial of rules) to the ledger. Return lines and whether it was changed."""
@@ -231,57 +232,57 @@ class RunData:
             return [] if rows is None else missing_file(cohort), False
         rows = rows[~is_scope(rows)]
         numbers = student_numbers(rows)
-        made = standing_decisions(self.entries)
-        made_on = set(made["submission_id"][made["student_number"].isin(list(numbers))]) - {""}
-        desk = self.each_part(snapshot_rows, numbers, made_on)
-        lines, changed = import_from_file(cohort, self.folder.run_id, rows, desk, self.settings.as_of)
+        decisions = standing_decisions(self.entries)
+        decided_ids = set(decisions["submission_id"][decisions["student_number"].isin(list(numbers))]) - {""}
+        snapshot = self.each_part(snapshot_rows, numbers, decided_ids)
+        lines, changed = import_from_file(cohort, self.folder.run_id, rows, snapshot, self.settings.as_of)
         if changed:
             self.load_ledger()
         return lines, changed
 
-    def write_tables(self, colleges: Frame, beside: dict[str, Frame]) -> None:
+    def write_tables(self, colleges: Frame, extra: dict[str, Frame]) -> None:
         """Write the run's tables: those of the parts concatenated (or reused if unchanged), and the others."""
         folder = self.folder.path / "tables"
         folder.mkdir(mode=0o700, exist_ok=True)
-        names = {name: tuple(part.name(name) for part in self.parts) for name in (*JUDGED, *SETTLED)}
+        names = {name: tuple(part.name(name) for part in self.parts) for name in (*CHECK_TABLES, *REVIEW_TABLES)}
         headcount = sum_headcounts(self.spool.read_all(names.pop("headcount")))
-        whose = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
-        gathered = [TableParts(name, pieces, whose) for name, pieces in names.items()]
-        gathered.append(TableParts("extras", tuple(self._extras), ((),) * len(self._extras)))
-        keys = {pieces.table: pieces.key(self.spool) for pieces in gathered}
+        schools = tuple(tuple(self.settings.cohort.schools[at].name for at in part.schools) for part in self.parts)
+        tables = [TableParts(name, table_parts, schools) for name, table_parts in names.items()]
+        tables.append(TableParts("extras", tuple(self._extras), ((),) * len(self._extras)))
+        keys = {pieces.table: pieces.key(self.spool) for pieces in tables}
 
-        def done(pieces: TableParts) -> None:
-            self.kept.record(folder.glob(f"{pieces.table}.*"), keys[pieces.table])
-            self.spool.remove(*pieces.names)
+        def on_written(written: TableParts) -> None:
+            self.cache.record(folder.glob(f"{written.table}.*"), keys[written.table])
+            self.spool.remove(*written.names)
 
         changed: list[tuple[Spool, TableParts, Path]] = []
-        for pieces in gathered:
-            if self.kept.reuse(keys[pieces.table]):
+        for pieces in tables:
+            if self.cache.reuse(keys[pieces.table]):
                 self.spool.remove(*pieces.names)
             else:
                 changed.append((self.spool, pieces, folder))
-        self.work.map(gather_table, changed, done)
-        whole = only_colleges({"colleges": colleges}, self.settings.chosen)
-        self.folder.write_tables({"headcount": headcount, **whole, **beside})
+        self.work.map(gather_table, changed, on_written)
+        college_table = only_colleges({"colleges": colleges}, self.settings.chosen)
+        self.folder.write_tables({"headcount": headcount, **college_table, **extra})
 
 
 @contextmanager
-def open_run_data(settings: RunSettings, folder: RunFolder, kept: Cache) -> Generator[RunData]:
+def open_run_data(settings: RunSettings, folder: RunFolder, cache: Cache) -> Generator[RunData]:
     """Yield a run's data, and delete the spool at the end, also after an error."""
-    large = input_size(settings.cohort) >= LARGE and len(settings.cohort.schools) > 1
+    large = input_size(settings.cohort) >= PARALLEL_BYTES and len(settings.cohort.schools) > 1
     with (
         open_spool(folder.path / "spool") as spool,
         open_work(settings.cohort.scale.scheduler, large=large) as work,
     ):
-        run = RunData(settings, folder, spool, work, kept)
+        run = RunData(settings, folder, spool, work, cache)
         spool.share(settings)
         yield run
 
 
 def input_size(cohort: Cohort) -> int:
     """Return the total size in bytes of the input files. Shared sheets and databases count as 0."""
-    named = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
-    files = {path for source in named for path in _files_of(source, cohort)[0]}
+    sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
+    files = {path for source in sources for path in _files_of(source, cohort)[0]}
     return sum(path.stat().st_size for path in files if path.is_file())
 
 

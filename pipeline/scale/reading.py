@@ -24,13 +24,13 @@ from pipeline.collect.submissions import Unit, collect_unit
 from pipeline.errors import InputError
 from pipeline.knowledge import photos
 from pipeline.logs import mask
-from pipeline.match.keys import PERSON_KEYS, key_frame, known_keys
+from pipeline.match.keys import PERSON_KEYS, isin_keys, key_frame
 from pipeline.match.match_stage import CLASSES
-from pipeline.match.membership import merge_rows, scope_by_registry, status_meanings, years_outside
-from pipeline.match.persons import made_at, submission_keys
+from pipeline.match.membership import merge_rows, other_years, scope_by_registry, status_meanings
+from pipeline.match.persons import submission_keys, submission_times
 from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.run_folder import RunFolder
-from pipeline.scale.layout import Layout, RunSettings, SchoolRead
+from pipeline.scale.layout import Layout, RegistryRead, RunSettings
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
@@ -46,55 +46,55 @@ class SourceCache:
     cohort: Cohort
     folder: RunFolder
     spool: Spool
-    kept: Cache
+    cache: Cache
     keys: list[str] = field(default_factory=list[str])
-    _asked: dict[str, tuple[object, str]] = field(default_factory=dict[str, tuple[object, str]])
+    _requests: dict[str, tuple[object, str]] = field(default_factory=dict[str, tuple[object, str]])
 
     def reuse(
         self,
         files: Sequence[str],
-        about: object,
+        depends_on: object,
         paths: Sequence[Path],
-        refused: Set[str] = frozenset(),
-        more: str = "",
+        excluded: Set[str] = frozenset(),
+        extra: str = "",
     ) -> bool:
         """Lay an earlier run's reading of `paths` into the spool. Return whether there is one.
 
         Files with a SHA-256 in `refused` are left to their reader. `more` is what some of the readings depend on too.
         """
-        inputs = self._inputs_of(paths, refused)
-        key = self._key(about, inputs) if inputs else ""
-        self._asked[files[-1]] = about, key
-        found = next((each for each in (key, digest_of(key, more)) if key and self.kept.reuse(each)), "")
-        if found:
-            for place, name in zip(self._places(found, files), files, strict=True):
-                link_or_copy(place, self.spool.folder / name)
-            self.keys.append(found)
-        return bool(found)
+        inputs = self._inputs_of(paths, excluded)
+        key = self._key(depends_on, inputs) if inputs else ""
+        self._requests[files[-1]] = depends_on, key
+        stored = next((each for each in (key, digest_of(key, extra)) if key and self.cache.reuse(each)), "")
+        if stored:
+            for path, name in zip(self._stored_paths(stored, files), files, strict=True):
+                link_or_copy(path, self.spool.folder / name)
+            self.keys.append(stored)
+        return bool(stored)
 
-    def store(self, files: Sequence[str], inputs: Iterable[Input], more: str = "") -> None:
+    def store(self, files: Sequence[str], inputs: Iterable[Input], extra: str = "") -> None:
         """Store a reading for the next run, if its `inputs` are what they were when `take` looked."""
-        about, key = self._asked[files[-1]]
-        if key == self._key(about, inputs):
-            key = digest_of(key, more) if more else key
-            places = self._places(key, files)
-            for place, name in zip(places, files, strict=True):
-                link_or_copy(self.spool.folder / name, place)
-            self.kept.record(places, key)
+        depends_on, key = self._requests[files[-1]]
+        if key == self._key(depends_on, inputs):
+            key = digest_of(key, extra) if extra else key
+            stored_paths = self._stored_paths(key, files)
+            for path, name in zip(stored_paths, files, strict=True):
+                link_or_copy(self.spool.folder / name, path)
+            self.cache.record(stored_paths, key)
             self.keys.append(key)
 
     def carry_over(self, keys: Iterable[str]) -> None:
         """Take over readings that this run does not look at, for the next one."""
-        self.keys.extend(key for key in keys if self.kept.reuse(key))
+        self.keys.extend(key for key in keys if self.cache.reuse(key))
 
     @cached_property
     def _settings(self) -> str:
         return settings_digest(self.cohort)
 
-    def _key(self, about: object, inputs: Iterable[Input]) -> str:
-        return digest_of("source", self._settings, repr(about), *(f"{one.name}:{one.sha256}" for one in inputs))
+    def _key(self, depends_on: object, inputs: Iterable[Input]) -> str:
+        return digest_of("source", self._settings, repr(depends_on), *(f"{one.name}:{one.sha256}" for one in inputs))
 
-    def _inputs_of(self, paths: Sequence[Path], refused: Set[str]) -> list[Input]:
+    def _inputs_of(self, paths: Sequence[Path], excluded: Set[str]) -> list[Input]:
         """Return the files, and store their bytes as a reader does; none if one needs its reader."""
         inputs: list[Input] = []
         for path in paths:
@@ -102,21 +102,21 @@ class SourceCache:
                 content = read_content(path, self.cohort.folder)
             except InputError:
                 return []
-            if content.sha256 in refused or memo_of(path):
+            if content.sha256 in excluded or memo_of(path):
                 return []
             keep_bytes(content, self.folder.inputs)
             inputs.append(Input(content.name, content.sha256, len(content.data), ""))
         return inputs
 
-    def _places(self, key: str, files: Sequence[str]) -> list[Path]:
+    def _stored_paths(self, key: str, files: Sequence[str]) -> list[Path]:
         return [self.folder.path / "read" / f"{key}-{at}" for at in range(len(files))]
 
 
-AT_ONCE = 50_000  # rows normalised at a time, to limit memory
+BATCH_ROWS = 50_000  # rows normalised at a time, to limit memory
 REGISTRIES = 16  # registries per task: one alone takes less time than its task
-_OWN_NUMBERS = ["id_number", "student_number"]
-_MADE = {"made_at": "int64", "timed": "bool", "untimed": "bool"}  # `made_at`
-UNIT = 1 << 32  # `order` of a row: unit number * UNIT + row
+_PERSON_NUMBERS = ["id_number", "student_number"]
+_TIME_COLUMNS = {"made_at": "int64", "timed": "bool", "untimed": "bool"}  # `made_at`
+STRIDE = 1 << 32  # `order` of a row: unit number * UNIT + row
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class UnitRead:
     """The result of reading one unit: number of rows by part, and its entries of the summary."""
 
     number: int
-    rows: dict[int, int]
+    rows_by_part: dict[int, int]
     columns: tuple[SourceColumns, ...]
     notes: tuple[Note, ...]
     inputs: tuple[Input, ...]
@@ -146,12 +146,12 @@ class UnitNotes:
     doubted: bool
 
 
-SCHOOL_READ, UNIT_NOTES = TypeAdapter(SchoolRead), TypeAdapter(UnitNotes)
+REGISTRY_READ, UNIT_NOTES = TypeAdapter(RegistryRead), TypeAdapter(UnitNotes)
 
 
-def registry_files(at: int) -> list[str]:
+def registry_files(school: int) -> list[str]:
     """Return the spool's files of what was read of one registry."""
-    return [f"registry/{at}", f"registry/{at}.keys", f"classes/{at}", f"read/registry-{at}.json"]
+    return [f"registry/{school}", f"registry/{school}.keys", f"classes/{school}", f"read/registry-{school}.json"]
 
 
 def unit_files(number: int) -> list[str]:
@@ -160,64 +160,64 @@ def unit_files(number: int) -> list[str]:
     return [*frames, f"extras/{number}", f"read/{number}.json"]
 
 
-def read_registries(spool: Spool, places: Sequence[int]) -> list[SchoolRead]:
+def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
     """Read and normalise the registries of some schools. An unreadable one has an `error`."""
     settings = spool.shared(RunSettings)
-    read: dict[int, Collected] = {}
+    collected: dict[int, Collected] = {}
     errors: dict[int, str] = {}
-    for at in places:
+    for at in indexes:
         try:
-            read[at] = read_registry(settings.cohort.schools[at], settings.cohort, settings.keep)
+            collected[at] = read_registry(settings.cohort.schools[at], settings.cohort, settings.input_copies)
         except InputError as error:
             errors[at] = str(error)
     rows = pd.DataFrame()
-    if read:
-        rows = pd.concat([registry.rows for registry in read.values()], ignore_index=True)
+    if collected:
+        rows = pd.concat([registry.rows for registry in collected.values()], ignore_index=True)
         rows = normalise_registry(rows, settings.words)
     start, schools = 0, settings.cohort.schools
-    known = status_meanings(settings.cohort.rules_folder)
-    told: dict[int, SchoolRead] = {at: SchoolRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
-    for at, registry in read.items():
-        own = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
-        start += len(own)
-        own, notes = _of_known_schools(own, schools[at].name, {school.name for school in schools})
-        spool.write(f"classes/{at}", own[CLASSES].drop_duplicates())
-        own, equal = merge_rows(scope_by_registry(own, known, settings.cohort.year))
+    statuses = status_meanings(settings.cohort.rules_folder)
+    found = {at: RegistryRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
+    for at, registry in collected.items():
+        students = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
+        start += len(students)
+        students, notes = _replace_unknown_schools(students, schools[at].name, {school.name for school in schools})
+        spool.write(f"classes/{at}", students[CLASSES].drop_duplicates())
+        students, equal = merge_rows(scope_by_registry(students, statuses, settings.cohort.year))
         if len(equal):
-            said = f"有 {len(equal)} 行与别的行完全相同，每人只算一行"
-            notes.append(Note("info", str(equal["file"].iloc[0]), "", int(equal["row"].iloc[0]), said))
-        spool.write(f"registry/{at}", own)
-        spool.write(f"registry/{at}.keys", key_frame(own, PERSON_KEYS))
-        names = tuple(str(name) for name in own["school"].unique())
-        told[at] = SchoolRead(
+            message = f"有 {len(equal)} 行与别的行完全相同，每人只算一行"
+            notes.append(Note("info", str(equal["file"].iloc[0]), "", int(equal["row"].iloc[0]), message))
+        spool.write(f"registry/{at}", students)
+        spool.write(f"registry/{at}.keys", key_frame(students, PERSON_KEYS))
+        names = tuple(str(name) for name in students["school"].unique())
+        found[at] = RegistryRead(
             at,
-            len(own),
+            len(students),
             names,
             (*registry.notes, *notes),
             tuple(registry.inputs),
             registry.columns,
-            years_outside(own),
+            other_years(students),
             tuple(registry.skipped.itertuples(index=False, name=None)),
         )
-        spool.write_json(f"read/registry-{at}.json", SCHOOL_READ, told[at])
-    return [told[at] for at in places]
+        spool.write_json(f"read/registry-{at}.json", REGISTRY_READ, found[at])
+    return [found[at] for at in indexes]
 
 
-def _of_known_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
+def _replace_unknown_schools(rows: Frame, school: str, known: set[str]) -> tuple[Frame, list[Note]]:
     """Return rows with unknown schools replaced by the registry's own (as `cohort.toml` says), and a note on them."""
-    strange = rows[~rows["school"].isin(list(known))]
-    if strange.empty:
+    unknown = rows[~rows["school"].isin(list(known))]
+    if unknown.empty:
         return rows, []
-    first = strange.iloc[0]
-    named = f"有 {len(strange)} 行的学校（如 {mask(first['school'][:40])}）不在本届学校名单内"
-    told = f"{named}，已按{school}的学籍读取，请核对"
-    note = Note("warning", str(first["file"]), "", int(first["row"]), told)
-    return rows.assign(school=rows["school"].mask(rows.index.isin(strange.index), school)), [note]
+    first = unknown.iloc[0]
+    finding = f"有 {len(unknown)} 行的学校（如 {mask(first['school'][:40])}）不在本届学校名单内"
+    message = f"{finding}，已按{school}的学籍读取，请核对"
+    note = Note("warning", str(first["file"]), "", int(first["row"]), message)
+    return rows.assign(school=rows["school"].mask(rows.index.isin(unknown.index), school)), [note]
 
 
 def no_rows() -> Frame:
     """Return submissions of the spool without rows."""
-    kinds = {**dict.fromkeys(SUBMISSIONS, "str"), "row": "int64", "order": "int64", **_MADE}
+    kinds = {**dict.fromkeys(SUBMISSIONS, "str"), "row": "int64", "order": "int64", **_TIME_COLUMNS}
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
@@ -226,20 +226,20 @@ def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRea
     settings = spool.shared(RunSettings)
     if not spool.has(unit_files(number)[-1]):
         _read_unit(spool, number, unit, layout)
-    told = spool.read_json(f"read/{number}.json", UNIT_NOTES)
+    read = spool.read_json(f"read/{number}.json", UNIT_NOTES)
     rows, changes = (spool.read(f"read/{number}.{name}") for name in ("rows", "changes"))
-    rows, changes = (each.assign(order=each["order"] + number * UNIT) for each in (rows, changes))
+    rows, changes = (each.assign(order=each["order"] + number * STRIDE) for each in (rows, changes))
     people = rows.pop("person").to_numpy()
-    rows = pd.concat([rows, made_at(rows, settings.latest)], axis=1)[people].reset_index(drop=True)
+    rows = pd.concat([rows, submission_times(rows, settings.latest)], axis=1)[people].reset_index(drop=True)
     photo_folder, pictures = settings.cohort.photos_folder, _picture_folder(spool, number)
     if photo_folder is not None:
-        taken = photos.PhotoFolder(pictures) if pictures.is_dir() else None
-        rows = pd.concat([rows, photos_of(rows, photo_folder, spool, taken)], axis=1)
-    notes = (*told.notes, *_other_schools(rows, changes[changes["order"].isin(rows["order"])]))
-    filled = write_by_part(spool, number, rows, changes, layout)
+        from_cells = photos.PhotoFolder(pictures) if pictures.is_dir() else None
+        rows = pd.concat([rows, photos_of(rows, photo_folder, spool, from_cells)], axis=1)
+    notes = (*read.notes, *_unknown_school_note(rows, changes[changes["order"].isin(rows["order"])]))
+    rows_by_part = write_by_part(spool, number, rows, changes, layout)
     unknown, skipped = unknown_columns(spool.read(f"extras/{number}")), spool.read(f"read/{number}.skipped")
-    lasting = not pictures.is_dir() and all(note.level != "error" for note in notes)
-    return UnitRead(number, filled, told.columns, notes, told.inputs, unknown, skipped, told.doubted, lasting)
+    reusable = not pictures.is_dir() and all(note.level != "error" for note in notes)
+    return UnitRead(number, rows_by_part, read.columns, notes, read.inputs, unknown, skipped, read.doubted, reusable)
 
 
 def _read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> None:
@@ -248,13 +248,13 @@ def _read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> None:
     `order` counts the unit's rows. A row that is no person's stays until times are settled, which go by the row above.
     """
     settings = spool.shared(RunSettings)
-    collected = collect_unit(unit, settings.cohort, settings.keep)
-    read = [_normalised_rows(collected, start, settings) for start in range(0, len(collected.rows), AT_ONCE)]
-    rows, changes = no_rows().drop(columns=_MADE), text_frame([*CHANGES, "order"], numbers=["order"])
-    if read:
-        rows, changes = (pd.concat(pieces, ignore_index=True) for pieces in zip(*read, strict=True))
+    collected = collect_unit(unit, settings.cohort, settings.input_copies)
+    batches = [_normalised_rows(collected, start, settings) for start in range(0, len(collected.rows), BATCH_ROWS)]
+    rows, changes = no_rows().drop(columns=_TIME_COLUMNS), text_frame([*CHANGES, "order"], numbers=["order"])
+    if batches:
+        rows, changes = (pd.concat(pieces, ignore_index=True) for pieces in zip(*batches, strict=True))
     doubted = bool((collected.rows["why"] != "").any())
-    collected, people = _doubt_settled(spool, layout, collected, rows)
+    collected, people = _resolve_doubts(spool, layout, collected, rows)
     if settings.cohort.photos_folder is not None and collected.pictures:
         folder = _picture_folder(spool, number)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -263,8 +263,8 @@ def _read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> None:
     frames = (rows.assign(person=people), changes, collected.skipped, collected.extras)
     for name, frame in zip(unit_files(number), frames, strict=False):
         spool.write(name, frame)
-    told = UnitNotes(collected.columns, tuple(collected.notes), tuple(collected.inputs), doubted)
-    spool.write_json(f"read/{number}.json", UNIT_NOTES, told)
+    unit_notes = UnitNotes(collected.columns, tuple(collected.notes), tuple(collected.inputs), doubted)
+    spool.write_json(f"read/{number}.json", UNIT_NOTES, unit_notes)
 
 
 def unknown_columns(extras: Frame) -> Frame:
@@ -272,7 +272,7 @@ def unknown_columns(extras: Frame) -> Frame:
     return extras[["file", "sheet", "column"]].drop_duplicates()
 
 
-def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Frame) -> tuple[Collected, np.ndarray]:
+def _resolve_doubts(spool: Spool, layout: Layout, collected: Collected, rows: Frame) -> tuple[Collected, np.ndarray]:
     """Return the input, and a mask of its rows that are people's.
 
     A row that resembles an example, a total or a remark is a person's if a registry has its student or ID number
@@ -283,35 +283,35 @@ def _doubt_settled(spool: Spool, layout: Layout, collected: Collected, rows: Fra
     people = why == ""
     if not len(doubted):
         return collected, people
-    given = key_frame(rows.iloc[doubted], _OWN_NUMBERS)
+    submitted = key_frame(rows.iloc[doubted], _PERSON_NUMBERS)
     for at in (place for places in layout.schools for place in places):
         if spool.has(f"registry/{at}.keys"):
-            held = spool.read(f"registry/{at}.keys", _OWN_NUMBERS)
-            for name in _OWN_NUMBERS:
-                people[doubted] |= known_keys(given[name].to_numpy(), held[name].to_numpy())
+            registered = spool.read(f"registry/{at}.keys", _PERSON_NUMBERS)
+            for name in _PERSON_NUMBERS:
+                people[doubted] |= isin_keys(submitted[name].to_numpy(), registered[name].to_numpy())
     return with_people(collected, people), people
 
 
 def _normalised_rows(collected: Collected, start: int, settings: RunSettings) -> tuple[Frame, Frame]:
-    rows = collected.rows.iloc[start : start + AT_ONCE].reset_index(drop=True)
-    kept, changes = normalise(rows, settings.words, collected.school or settings.words.only_school)
+    rows = collected.rows.iloc[start : start + BATCH_ROWS].reset_index(drop=True)
+    normalised, changes = normalise(rows, settings.words, collected.school or settings.words.only_school)
     order = np.arange(start, start + len(rows), dtype=np.int64)
-    return kept.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
+    return normalised.assign(order=order), changes.assign(order=changes["at"] + start).drop(columns="at")
 
 
-def _other_schools(rows: Frame, changes: Frame) -> list[Note]:
+def _unknown_school_note(rows: Frame, changes: Frame) -> list[Note]:
     """Return a note on unknown school names in rows that only one school can have."""
     other = changes[(changes["field"] == "school") & changes["why"].str.endswith(OTHER_SCHOOL)]
     if other.empty:
         return []
     first = rows[rows["order"] == other["order"].iloc[0]].iloc[0]
-    named = mask(str(other["given"].iloc[0])[:40])
-    message = f"有 {len(other)} 行的学校名称（如 {named}）不是本届的学校，已按 {first['school']} 读取，请核对"
+    school = mask(str(other["given"].iloc[0])[:40])
+    message = f"有 {len(other)} 行的学校名称（如 {school}）不是本届的学校，已按 {first['school']} 读取，请核对"
     return [Note("warning", str(first["file"]), str(first["sheet"]), int(first["row"]), message)]
 
 
 @lru_cache(maxsize=1)
-def _shelf(folder: Path, spool: Spool) -> photos.PhotoFolder:
+def _listing(folder: Path, spool: Spool) -> photos.PhotoFolder:
     """Return the listing of the photo folder, cached per run (a spool is of one run) and process."""
     return photos.PhotoFolder(folder)
 
@@ -320,28 +320,28 @@ def _picture_folder(spool: Spool, number: int) -> Path:
     return spool.folder / "pictures" / str(number)
 
 
-def photos_of(rows: Frame, folder: Path, spool: Spool, taken: photos.PhotoFolder | None = None) -> Frame:
+def photos_of(rows: Frame, folder: Path, spool: Spool, from_cells: photos.PhotoFolder | None = None) -> Frame:
     """Return facts about each row's photo: a file of the folder, or the picture from the row's cell."""
-    seen = photos.examine_photos(_shelf(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
-    if taken is not None:
-        own = rows["photo"].isin([path.name for path in taken.root.iterdir()])
-        blank = pd.Series("", index=rows.index[own], dtype="str")
-        seen = pd.concat([seen[~own], photos.examine_photos(taken, rows["photo"][own], blank, blank)]).reindex(
-            rows.index
-        )
-    return seen.drop(columns="path").add_prefix("photo_")
+    facts = photos.examine_photos(_listing(folder, spool), rows["photo"], rows["student_number"], rows["id_number"])
+    if from_cells is not None:
+        inside = rows["photo"].isin([path.name for path in from_cells.root.iterdir()])
+        blank = pd.Series("", index=rows.index[inside], dtype="str")
+        facts = pd.concat(
+            [facts[~inside], photos.examine_photos(from_cells, rows["photo"][inside], blank, blank)]
+        ).reindex(rows.index)
+    return facts.drop(columns="path").add_prefix("photo_")
 
 
 def write_by_part(spool: Spool, number: int, rows: Frame, changes: Frame, layout: Layout) -> dict[int, int]:
     """Write a unit's rows and changes (both with `order`) to the spool by part; return the rows per part."""
     parts = pd.Series(layout.parts_of(rows["school"]), index=rows["order"])
-    of_change = parts.reindex(changes["order"]).to_numpy()
-    filled: dict[int, int] = {}
+    change_parts = parts.reindex(changes["order"]).to_numpy()
+    rows_by_part: dict[int, int] = {}
     for part in np.unique(parts).tolist():
-        own = rows[(parts == part).to_numpy()]
+        part_rows = rows[(parts == part).to_numpy()]
         name = f"submissions/{number}-{part}"
-        spool.write(f"{name}.keys", submission_keys(own).assign(order=own["order"].to_numpy()))
-        spool.write(name, own)
-        spool.write(f"changes/{number}-{part}", changes[of_change == part])
-        filled[part] = len(own)
-    return filled
+        spool.write(f"{name}.keys", submission_keys(part_rows).assign(order=part_rows["order"].to_numpy()))
+        spool.write(name, part_rows)
+        spool.write(f"changes/{number}-{part}", changes[change_parts == part])
+        rows_by_part[part] = len(part_rows)
+    return rows_by_part

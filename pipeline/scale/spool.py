@@ -28,7 +28,7 @@ from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS, Frame
 
 T = TypeVar("T")
 
-_LEAST, _MOST = 2_000, 60_000
+_MIN_GROUP, _MAX_GROUP = 2_000, 60_000
 """Rows of a row group: a reader that wants one school reads little beside it."""
 
 
@@ -61,10 +61,10 @@ class Spool:
         read = [self.read(name, columns) for name in names]
         return pd.concat(read, ignore_index=True) if read or empty is None else empty
 
-    def write_json(self, name: str, kind: TypeAdapter[T], what: T) -> None:
+    def write_json(self, name: str, kind: TypeAdapter[T], value: T) -> None:
         """Write an object of plain values."""
         with atomic_path(self.folder / name, contended=True) as draft:
-            draft.write_bytes(kind.dump_json(what))
+            draft.write_bytes(kind.dump_json(value))
 
     def read_json(self, name: str, kind: TypeAdapter[T]) -> T:
         """Return an object of plain values."""
@@ -78,14 +78,14 @@ class Spool:
         """Return whether the frame exists."""
         return (self.folder / name).is_file()
 
-    def share(self, what: object) -> None:
+    def share(self, value: object) -> None:
         """Pickle an object for all tasks, under its type's name. Only this program's own workers read it."""
-        with atomic_path(self.folder / type(what).__name__, contended=True) as draft:
-            draft.write_bytes(pickle.dumps(what))
+        with atomic_path(self.folder / type(value).__name__, contended=True) as draft:
+            draft.write_bytes(pickle.dumps(value))
 
     def shared(self, kind: type[T]) -> T:
         """Return the object of this type, cached per process."""
-        return _loaded(str(self.folder / kind.__name__))
+        return _load(str(self.folder / kind.__name__))
 
     def remove(self, *names: str) -> None:
         """Delete these frames from the spool."""
@@ -94,7 +94,7 @@ class Spool:
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: str) -> Any:  # noqa: ANN401 - what was written
+def _load(path: str) -> Any:  # noqa: ANN401 - what was written
     return pickle.loads(Path(path).read_bytes())  # written by this run into its own 0700 folder
 
 
@@ -123,32 +123,32 @@ class TableParts:
         return digest_of("table", self.table, code_digest(), repr(self.schools), *map(spool.digest, self.names))
 
 
-def gather_table(spool: Spool, pieces: TableParts, folder: Path) -> TableParts:
+def gather_table(spool: Spool, table_parts: TableParts, folder: Path) -> TableParts:
     """Write a table as parquet, and up to a million rows as csv; return `pieces`.
 
     Row groups end with a school, and the file's metadata list the row groups of each school (`tables.ROW_GROUPS`), so
     that a reader of one school opens no others. Parquet's own minimum and maximum are of little use when students
     moved.
     """
-    path = folder / f"{pieces.table}.parquet"
+    path = folder / f"{table_parts.table}.parquet"
     count = groups = 0
-    places: dict[str, list[int]] = {}
+    groups_of: dict[str, list[int]] = {}
     with atomic_path(path, contended=True) as draft:
         writer: pq.ParquetWriter | None = None
         try:
-            for name, schools in zip(pieces.names, pieces.schools, strict=True):
+            for name, schools in zip(table_parts.names, table_parts.schools, strict=True):
                 table = feather.read_table(str(spool.folder / name), use_threads=False)
                 writer = writer or pq.ParquetWriter(draft, table.schema, compression="zstd")
                 first = groups
                 for start, end in _row_groups(table) if table.num_rows or not count else ():
-                    writer.write_table(table.slice(start, end - start).cast(writer.schema), row_group_size=_MOST)
-                    groups += max(1, -(-(end - start) // _MOST))
-                named = table["school"].unique().to_pylist() if "school" in table.column_names else ()
-                for school in sorted({*schools, *named}):  # sorted for equal bytes
-                    places.setdefault(school, []).extend(range(first, groups))
+                    writer.write_table(table.slice(start, end - start).cast(writer.schema), row_group_size=_MAX_GROUP)
+                    groups += max(1, -(-(end - start) // _MAX_GROUP))
+                found = table["school"].unique().to_pylist() if "school" in table.column_names else ()
+                for school in sorted({*schools, *found}):  # sorted for equal bytes
+                    groups_of.setdefault(school, []).extend(range(first, groups))
                 count += table.num_rows
             if writer is not None:
-                writer.add_key_value_metadata({ROW_GROUPS: json.dumps(places, ensure_ascii=False)})
+                writer.add_key_value_metadata({ROW_GROUPS: json.dumps(groups_of, ensure_ascii=False)})
         finally:
             if writer is not None:
                 writer.close()
@@ -157,9 +157,9 @@ def gather_table(spool: Spool, pieces: TableParts, folder: Path) -> TableParts:
             atomic_path(path.with_suffix(".csv"), contended=True) as draft,
             draft.open("w", encoding="utf-8", newline="") as lines,
         ):
-            for at, name in enumerate(pieces.names):
-                spool.read(name).to_csv(lines, index=False, header=at == 0, lineterminator="\n")
-    return pieces
+            for part, name in enumerate(table_parts.names):
+                spool.read(name).to_csv(lines, index=False, header=part == 0, lineterminator="\n")
+    return table_parts
 
 
 def _row_groups(table: pa.Table) -> Iterator[tuple[int, int]]:
@@ -168,7 +168,7 @@ def _row_groups(table: pa.Table) -> Iterator[tuple[int, int]]:
     if "school" in table.column_names and table.num_rows:
         schools = table["school"].combine_chunks().dictionary_encode().indices.to_numpy()
         for end in (np.flatnonzero(schools[1:] != schools[:-1]) + 1).tolist():
-            if end - start >= _LEAST:
+            if end - start >= _MIN_GROUP:
                 yield start, end
                 start = end
     yield start, table.num_rows

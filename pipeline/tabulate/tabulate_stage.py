@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Standing, Window
 from pipeline.colleges import College
-from pipeline.knowledge.text_columns import among, by_distinct
+from pipeline.knowledge.text_columns import by_distinct, is_in
 from pipeline.match.match_stage import Matched
 from pipeline.normalise.text_repairs import comparable
 from pipeline.review.decisions import Reviewed, statuses
@@ -37,7 +37,7 @@ def make_headcount(roster: Frame, certifications: Frame, extras: Frame) -> Frame
             "male": roster["gender"] == "男",
             "female": roster["gender"] == "女",
             "submitted": roster["submission_id"] != "",
-            "certified": among(roster["submission_id"], certified["submission_id"]) & (roster["submission_id"] != ""),
+            "certified": is_in(roster["submission_id"], certified["submission_id"]) & (roster["submission_id"] != ""),
             "awaiting": roster["status"] == "awaiting",
             "approved": roster["status"] == "approved",
             "missing": roster["status"] == "missing",
@@ -78,7 +78,7 @@ def make_differences(roster: Frame, counting: Frame) -> Frame:
     moved_out (registered here, submitted for `elsewhere`) or moved_in (the reverse). `counting` are the submissions
     that count, with the columns `CLAIMED`.
     """
-    extras = counting[~among(counting["submission_id"], roster["submission_id"])]
+    extras = counting[~is_in(counting["submission_id"], roster["submission_id"])]
     standing = roster[roster["submission_id"] != ""]
     claimed = counting.set_index("submission_id")[KEYS].reindex(standing["submission_id"]).set_axis(standing.index)
     registered = standing[KEYS]
@@ -229,10 +229,10 @@ def _rework_rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]
     students = reviewed.students[reviewed.students["outside"] == ""]
     returned = reviewed.entries[(reviewed.entries["kind"] == "decision") & (reviewed.entries["action"] == "return")]
     keys = students["school"].map(codes).fillna("").astype("str") + "/" + students["student_number"]
-    resubmitted = among(students["submission_id"], submissions["superseded_by"].unique())
+    resubmitted = is_in(students["submission_id"], submissions["superseded_by"].unique())
     return students[["school", "college", "submission_id"]].assign(
         resubmitted=resubmitted & (students["submission_id"] != ""),
-        returned=among(keys, returned["school_code"] + "/" + returned["student_number"]),
+        returned=is_in(keys, returned["school_code"] + "/" + returned["student_number"]),
     )
 
 
@@ -287,7 +287,7 @@ def count_colleges(
             **{key: roster[key] for key in _COLLEGE},
             "open_findings": roster["open_findings"],
             "with_submission": submitted,
-            "first_passed": submitted & ~among(roster["submission_id"], first_failed),
+            "first_passed": submitted & ~is_in(roster["submission_id"], first_failed),
             "on_time": on_time,
         }
     )

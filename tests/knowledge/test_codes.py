@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline import fields
 from pipeline.errors import ConfigurationError
-from pipeline.knowledge.codes import _is_nothing, _words, load_codes, without_placeholders
+from pipeline.knowledge.codes import _is_placeholder, _placeholder_words, load_codes, without_placeholders
 from pipeline.resources import expectation_rows
 
 SPEC = Path(__file__).with_name("spec") / "codes.csv"
@@ -145,4 +145,6 @@ def test_the_quick_look_passes_over_no_placeholder(
     name = row["field"] or "home_address"
     value = f"{before}{word}{after}"
     kept = without_placeholders(name, pd.Series([value], dtype="str"), None)
-    assert kept.tolist() == ["" if _is_nothing(value, _words()[""] | _words().get(name, set())) else value]
+    assert kept.tolist() == [
+        "" if _is_placeholder(value, _placeholder_words()[""] | _placeholder_words().get(name, set())) else value
+    ]

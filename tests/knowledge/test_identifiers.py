@@ -30,7 +30,7 @@ def test_agrees_with_the_oracle(county, birth, order, check):
     ours = identifiers.IdNumbers(column(number)).checksum_ok.iat[0]
     assert identifiers.check_character(column(number[:17])).iat[0] == ric.calc_check_digit(number)
     assert ours == (ric.calc_check_digit(number) == check)
-    assert str(identifiers.IdNumbers(column(number)).born[0]) == ric.get_birth_date(number).isoformat()
+    assert str(identifiers.IdNumbers(column(number)).birth_dates[0]) == ric.get_birth_date(number).isoformat()
     assert identifiers.IdNumbers(column(number)).valid.iat[0] == ours
     try:
         accepted = bool(ric.validate(number))
@@ -82,7 +82,7 @@ def test_age_is_judged_at_the_graduation_month():
 
 def test_no_rows_at_all():
     none = identifiers.IdNumbers(column())
-    told = [none.kind, none.format_ok, none.checksum_ok, none.born, none.birth_ok(), none.gender, none.region]
+    told = [none.kind, none.format_ok, none.checksum_ok, none.birth_dates, none.birth_ok(), none.gender, none.region]
     assert [
         len(each) for each in [*told, none.valid, identifiers.to_18(column()), identifiers.id_prefix(column())]
     ] == [0] * 10

@@ -43,7 +43,7 @@ def test_id_numbers(case):
     assert said(identifiers.IdNumbers(number).kind) == case["kind"]
     assert yes(identifiers.IdNumbers(number).format_ok) == case["format_ok"]
     assert yes(identifiers.IdNumbers(number).checksum_ok) == case["checksum_ok"]
-    assert str(identifiers.IdNumbers(number).born[0]) == (case["birth_date"] or "NaT")
+    assert str(identifiers.IdNumbers(number).birth_dates[0]) == (case["birth_date"] or "NaT")
     assert said(identifiers.IdNumbers(number).gender) == case["gender"]
     assert said(identifiers.IdNumbers(number).region) == case["region"]
     assert yes(identifiers.IdNumbers(number).valid) == case["valid"]

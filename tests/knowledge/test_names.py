@@ -22,12 +22,12 @@ def column(*values):
     ],
 )
 def test_one_name_has_one_key(one, other):
-    key, same = names.clean_name(column(one, other)).map(names.key_of)
+    key, same = names.clean_name(column(one, other)).map(names.matching_key)
     assert key == same != ""
 
 
 def test_another_name_has_another_key():
-    assert len({names.key_of(name) for name in ("张伟", "张炜", "")}) == 3
+    assert len({names.matching_key(name) for name in ("张伟", "张炜", "")}) == 3
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_two_files_of_one_name_go_by_the_number(folder):
 def test_index_and_kinds_are_kept(folder):
     names = pd.Series(["李四", ""], index=[9, 4], dtype="str")
     seen = photos.examine_photos(photos.PhotoFolder(folder), names, names, names)
-    assert list(seen.columns) == photos.COLUMNS
+    assert list(seen.columns) == photos.PHOTO_COLUMNS
     assert list(seen.index) == [9, 4]
     assert seen.dtypes.astype(str).to_dict() == {
         "found": "bool", "path": "str", "readable": "bool", "bytes": "int64", "width": "int64", "height": "int64",

@@ -112,7 +112,8 @@ def test_every_name_of_every_year_stays_as_it_is():
     # a county-level city that had no city level for a few years is given the one it has had since; a prefecture that is
     # none any more (巢湖市) is the county-level city of its name
     later = [
-        bool(set(TABLE.homes[place.province, place.county or place.city]) - {""}) for place in changed.itertuples()
+        bool(set(TABLE.cities_of_county[place.province, place.county or place.city]) - {""})
+        for place in changed.itertuples()
     ]
     assert len(changed) == 0 or all(later)
 
@@ -159,7 +160,7 @@ def test_nearly_every_county_is_known_without_its_city():
 
 
 def test_every_successor_is_in_the_table():
-    assert {heir for heirs in TABLE.heirs.values() for heir in heirs} <= set(TABLE.spans)
+    assert {heir for heirs in TABLE.successors.values() for heir in heirs} <= set(TABLE.spans)
 
 
 def test_judging_takes_each_row_by_its_own_year():

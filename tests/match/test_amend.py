@@ -13,12 +13,12 @@ from pipeline import fields
 from pipeline.match.amend import (
     AMENDING_KEYS,
     GIVEN,
-    GONE,
-    NOBODY,
+    NO_SUBMISSION,
     NOT_LATER,
-    OUTDATED,
-    SEVERAL,
+    SEVERAL_PEOPLE,
+    SUPERSEDED_TARGET,
     TARGET,
+    UNKNOWN_TARGET,
     Amended,
     with_amendments,
 )
@@ -75,7 +75,7 @@ def test_what_one_row_does(base, row, phone):
     found = amended([submission("a", **base)], [amendment(**row)])
     assert found.rows["phone"].tolist() == ([] if phone is None else [phone])
     refused = phone is None and row["phone"] not in ("", base["phone"]) and "student_number" not in row
-    assert (NOT_LATER in found.untaken["why"].tolist()) == (refused and row.get("name", "王一") == "王一")
+    assert (NOT_LATER in found.not_applied["why"].tolist()) == (refused and row.get("name", "王一") == "王一")
 
 
 def test_the_amended_submission_is_one_more_row_in_the_place_and_at_the_time_of_its_base():
@@ -92,7 +92,7 @@ def test_the_amended_submission_is_one_more_row_in_the_place_and_at_the_time_of_
         "phone": ("139", "139", "按 问卷.csv 第 7 行 更正"),
         "qq": ("12345", "12345", "按 问卷.csv 第 7 行 补上"),
     }
-    assert found.untaken.empty
+    assert found.not_applied.empty
 
 
 def test_two_people_who_fill_in_the_same_sheet_undo_nothing_of_each_other():
@@ -103,7 +103,7 @@ def test_two_people_who_fill_in_the_same_sheet_undo_nothing_of_each_other():
     )
     for both in ([one, two], [two, one]):
         found = amended([submission("a", **printed)], both)
-        assert found.rows[["phone", "qq"]].iloc[-1].tolist() == ["139", "2"] and found.untaken.empty
+        assert found.rows[["phone", "qq"]].iloc[-1].tolist() == ["139", "2"] and found.not_applied.empty
         assert len(amended([submission("a", **printed)], [*both, *both]).rows) == 2  # a copy of a sheet says no more
 
 
@@ -133,9 +133,9 @@ def test_all_rows_of_a_person_are_amended_but_only_the_named_one_by_its_id():
     found = amended(bases, [amendment(phone="139", submitted_at="2016-10-03 08:00")])
     assert found.rows["phone"].tolist() == ["139"] and found.rows["submitted_at"].tolist() == ["2016-10-01 08:00"]
     found = amended(bases, [amendment(target="b", phone="139")])
-    assert found.rows["submitted_at"].tolist() == ["2016-10-05 08:00"] and found.untaken.empty
+    assert found.rows["submitted_at"].tolist() == ["2016-10-05 08:00"] and found.not_applied.empty
     found = amended(bases, [amendment(target="a", phone="139")])
-    assert found.untaken["why"].tolist() == [OUTDATED]
+    assert found.not_applied["why"].tolist() == [SUPERSEDED_TARGET]
 
 
 def test_rows_that_are_not_taken_are_told_with_their_place():
@@ -151,8 +151,8 @@ def test_rows_that_are_not_taken_are_told_with_their_place():
         amendment(row=5, name="李二", student_number="7", school="乙", phone="139"),
     ]
     found = amended(bases, rows)
-    told = found.untaken[["file", "row", "why"]].to_numpy().tolist()
-    assert told == [["问卷.csv", 2, NOBODY], ["问卷.csv", 3, GONE], ["问卷.csv", 4, SEVERAL]]
+    told = found.not_applied[["file", "row", "why"]].to_numpy().tolist()
+    assert told == [["问卷.csv", 2, NO_SUBMISSION], ["问卷.csv", 3, UNKNOWN_TARGET], ["问卷.csv", 4, SEVERAL_PEOPLE]]
     assert found.rows["school"].tolist() == ["乙"]
 
 
@@ -178,4 +178,6 @@ def test_what_is_blank_says_nothing_and_nothing_is_lost(base, rows):
     last = found.rows.iloc[-1] if len(found.rows) else submission("a", **base)
     assert {name: last[name] for name in plain} == plain
     assert len(found.rows) == found.rows["submission_id"].nunique()
-    assert [why for why in found.untaken["why"] if why != NOT_LATER] == [GONE for row in rows if row["target"] == "x"]
+    assert [why for why in found.not_applied["why"] if why != NOT_LATER] == [
+        UNKNOWN_TARGET for row in rows if row["target"] == "x"
+    ]

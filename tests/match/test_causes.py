@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from pipeline.check.rules.identity_rules import cause, certified
-from pipeline.match.evidence import NONE, find_evidence
-from pipeline.match.keys import PERSON_KEYS, key_frame, pairs_of_keys
+from pipeline.match.evidence import NO_ROW, find_evidence
+from pipeline.match.keys import PERSON_KEYS, candidate_pairs, key_frame
 from tests.frames import GOOD, registry, submissions
 
 MATE = {
@@ -100,7 +100,7 @@ def test_who_knows_a_number_alone_stands_on_nobodys_row(change: dict[str, str], 
     [
         ("430302199503141051", 0),  # one slip
         ("430302199503142051", 0),  # two slips
-        ("430302199503242051", NONE),  # three
+        ("430302199503242051", NO_ROW),  # three
         ("430302199608082021", 1),  # nearer to the namesake's
     ],
 )
@@ -126,7 +126,7 @@ def test_a_number_of_a_whole_school_is_nobodys():
     ]
     held = registry({"exam_number": "无"}, *class_of_sixty)
     rows = submissions({"exam_number": "无", "name": "查无此"}, *({"exam_number": "无"} for _ in range(60)))
-    assert len(pairs_of_keys(key_frame(rows, PERSON_KEYS), key_frame(held, PERSON_KEYS))) == len(rows)
+    assert len(candidate_pairs(key_frame(rows, PERSON_KEYS), key_frame(held, PERSON_KEYS))) == len(rows)
     table = pd.concat([rows, find_evidence(rows, held)], axis=1).assign(**SETTLED)
     assert cause(table).tolist() == ["name_differs"] + [""] * 60
 

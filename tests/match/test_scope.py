@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
 from pipeline.errors import ConfigurationError, RefusedError, UsageError
-from pipeline.match.membership import apply_scope, scope_by_registry, scope_digests, status_meanings, years_outside
+from pipeline.match.membership import apply_scope, other_years, scope_by_registry, scope_digests, status_meanings
 from pipeline.normalise.normalise_rows import vocabulary
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
@@ -196,7 +196,7 @@ def test_a_decision_goes_before_the_registry_and_outlives_its_changes(tmp_path: 
 
 def test_more_than_a_tenth_of_another_year_is_asked_about():
     def others(*told: tuple[str, str]) -> dict[str, int]:
-        return years_outside(scope_by_registry(rows(*told), status_meanings(), 2017))
+        return other_years(scope_by_registry(rows(*told), status_meanings(), 2017))
 
     mine, next_year, suspended = ("", "2017-06"), ("", "2018-06"), ("休学", "2018-06")
     assert others(*[mine] * 9, next_year) == {}

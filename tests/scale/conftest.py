@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.scale.across import Across
-from pipeline.scale.parts import MOVED
+from pipeline.scale.across import CrossSchool
+from pipeline.scale.parts import MOVED_BIT
 from tests.conftest import Once
 from tests.scale.runs import check, crossing_cohort, many_parts
 
@@ -31,16 +31,16 @@ def parted(crossing: Path, once: Once) -> Path:
 
 def _by_a_pool(cohort: Path, reports: Path) -> Path:
     settled = []
-    settle = Across.resolve
+    settle = CrossSchool.resolve
 
-    def seen(self: Across, withdrawn):
+    def seen(self: CrossSchool, withdrawn):
         settled.append(settle(self, withdrawn))
         return settled[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Across, "resolve", seen)
+        patch.setattr(CrossSchool, "resolve", seen)
         many_parts(patch)
         run = check(cohort, reports)
-    moved = (settled[0].flags & MOVED) > 0
+    moved = (settled[0].flags & MOVED_BIT) > 0
     assert moved.sum() > 10, "the cohort is to have students who stray"
     return run

@@ -41,8 +41,8 @@ def check(folder: Path, reports: Path, scheduler: str | None = None, command: st
 
 def many_parts(patch: pytest.MonkeyPatch, rows: int = 60) -> None:
     """Let runs be in parts of about so many students, whatever their size, by a pool."""
-    patch.setattr(layout, "ROWS", rows)
-    patch.setattr(plan, "LARGE", 0)
+    patch.setattr(layout, "PART_ROWS", rows)
+    patch.setattr(plan, "PARALLEL_BYTES", 0)
 
 
 def in_this_process(patch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def test_workers_end_with_a_run_that_was_killed(tmp_path: Path):
         "from pathlib import Path\n"
         "from pipeline.scale import executors\n"
         "if __name__ == '__main__':\n"
-        "    pool = executors._pool()\n"
+        "    pool = executors._open_pool()\n"
         "    pids = {pool.submit(os.getpid).result(), pool.submit(os.getppid).result()}\n"
         "    Path(sys.argv[1]).write_text(' '.join(map(str, pids)))\n"
         "    time.sleep(300)\n"

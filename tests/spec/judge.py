@@ -16,7 +16,7 @@ from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
 from pipeline.match.match_stage import Registries, match, match_resolved, standing_submissions
 from pipeline.match.membership import apply_scope, merge_rows, scope_by_registry, status_meanings, with_scope
-from pipeline.match.persons import FLAGS, made_at
+from pipeline.match.persons import FLAGS, submission_times
 from pipeline.normalise.normalise_rows import Vocabulary, normalise, normalise_registry
 from pipeline.normalise.text_repairs import comparable
 from tests import frames
@@ -137,7 +137,7 @@ def _alone(case, known):
 def apart(rows, **flags):
     """Return rows as match takes them where none is another's twin: with `flags` of `FLAGS`, the others false."""
     told = dict.fromkeys(FLAGS, False) | flags
-    return pd.concat([rows.assign(superseded_by="", **told), made_at(rows, LATEST)], axis=1)
+    return pd.concat([rows.assign(superseded_by="", **told), submission_times(rows, LATEST)], axis=1)
 
 
 def _together(cases, known):

@@ -11,7 +11,7 @@ from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.names import name_latin, name_ok
 from pipeline.knowledge.regions import judge_regions, known_code
 from pipeline.knowledge.text_columns import fits_pattern, flag
-from pipeline.match.evidence import SEVERAL, found_at
+from pipeline.match.evidence import SEVERAL, has_candidate
 from pipeline.tables import Frame
 
 
@@ -86,7 +86,7 @@ def gender_matches_id(table: Frame, facts: Facts) -> Broken:
     """The gender differs from digit 17 of the ID number."""
     numbers = read_numbers(table, facts)
     encoded = numbers.gender
-    real = numbers.format_ok & numbers.tells_birth & given(encoded)
+    real = numbers.format_ok & numbers.has_birth_date & given(encoded)
     return Broken(real & (table["gender"] != encoded) & table["gender"].isin(["男", "女"]), expected=encoded)
 
 
@@ -149,12 +149,12 @@ def cause(table: Frame) -> pd.Series:
     """Return the cause of each row's failed identity, blank where it is certified."""
     id_row, numbers, both = table["id_row"], table["numbers_row"], table["both_numbers_row"]
     elsewhere = table["elsewhere_id_row"]
-    owned = (id_row >= 0) | (~found_at(table, "id_row") & (elsewhere >= 0))
+    owned = (id_row >= 0) | (~has_candidate(table, "id_row") & (elsewhere >= 0))
     owner = id_row.where(id_row >= 0, elsewhere)
     other = ((numbers >= 0) & (numbers != owner)) | ((both >= 0) & (both != owner))
-    candidate = (numbers >= 0) | (~found_at(table, "numbers_row") & (table["similar_row"] >= 0))
-    unheld = ~found_at(table, "id_row") & ~found_at(table, "elsewhere_id_row") & candidate
-    unnamed = ~found_at(table, "id_name_row")
+    candidate = (numbers >= 0) | (~has_candidate(table, "numbers_row") & (table["similar_row"] >= 0))
+    unheld = ~has_candidate(table, "id_row") & ~has_candidate(table, "elsewhere_id_row") & candidate
+    unnamed = ~has_candidate(table, "id_name_row")
     rows = table[unheld]
     numbers_given = IdNumbers(rows["id_number"])
     is_right = numbers_given.valid & numbers_given.birth_ok(rows["registry_graduation_month"])
@@ -166,7 +166,7 @@ def cause(table: Frame) -> pd.Series:
         "": certified(table),
         UNNAMED: ~table["school_named"],
         "not_checked": ~table["registry_read"],
-        "wrong_school": found_at(table, "elsewhere_row") & unnamed,
+        "wrong_school": has_candidate(table, "elsewhere_row") & unnamed,
         REGISTRAR: owned & ~table["strays"] & unnamed & nameless,
         "name_differs": owned & ~table["strays"] & unnamed,
         "id_of_another": owned & other,
