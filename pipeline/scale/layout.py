@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.check.rule import Facts, Rule
 from pipeline.cohort import Cohort
+from pipeline.cohort_sections import School
 from pipeline.collect.collected import Input, Note
 from pipeline.collect.missing_fields import Lacking
 from pipeline.collect.source_columns import SourceColumns
@@ -88,14 +89,19 @@ class RegistryRead:
     """
 
     school: int
-    rows: int
-    school_names: tuple[str, ...]
-    notes: tuple[Note, ...]
-    inputs: tuple[Input, ...]
-    columns: tuple[SourceColumns, ...]
+    rows: int = 0
+    school_names: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    columns: tuple[SourceColumns, ...] = ()
     other_years: Mapping[str, int] = field(default_factory=dict[str, int])
     skipped: tuple[tuple[str, str, int, str, str], ...] = ()
     error: str = ""
+
+
+def named_beside(schools: Sequence[School], at: int) -> list[str]:
+    """Return the other schools of the same registry, one export for all: each takes the rows that name it."""
+    return [s.name for s in schools if s.registry == schools[at].registry and s.name != schools[at].name]
 
 
 @dataclass(frozen=True)

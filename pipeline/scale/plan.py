@@ -32,7 +32,7 @@ from pipeline.review.worksheet import import_from_file, is_scope, student_number
 from pipeline.run_folder import RunFolder, write_atomically
 from pipeline.scale.across import CrossSchool, KeyTable, apply_amendments, read_amendments, submission_key_table
 from pipeline.scale.executors import Work, open_work
-from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools
+from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools, named_beside
 from pipeline.scale.parts import CHECK_TABLES, REVIEW_TABLES, find_ids, snapshot_rows
 from pipeline.scale.reading import (
     REGISTRIES,
@@ -118,7 +118,7 @@ class RunData:
         read: dict[int, RegistryRead] = {}
         for at, school in enumerate(schools):
             files, (paths, notes) = registry_files(at), _files_of(school.registry, self.settings.cohort)
-            if self._sources.reuse(files, (school, notes), paths):
+            if self._sources.reuse(files, (school, named_beside(schools, at), notes), paths):
                 read[at] = replace(self.spool.read_json(files[-1], REGISTRY_READ), school=at)
         remaining = [at for at in range(len(schools)) if at not in read]
         portions = [remaining[at : at + REGISTRIES] for at in range(0, len(remaining), REGISTRIES)]

@@ -30,7 +30,7 @@ from pipeline.match.membership import merge_rows, other_years, scope_by_registry
 from pipeline.match.persons import submission_keys, submission_times
 from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.run_folder import RunFolder
-from pipeline.scale.layout import Layout, RegistryRead, RunSettings
+from pipeline.scale.layout import Layout, RegistryRead, RunSettings, named_beside
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
@@ -164,22 +164,25 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
     """Read and normalise the registries of some schools. An unreadable one has an `error`."""
     settings = spool.shared(RunSettings)
     collected: dict[int, Collected] = {}
-    errors: dict[int, str] = {}
+    found: dict[int, RegistryRead] = {}
     for at in indexes:
         try:
             collected[at] = read_registry(settings.cohort.schools[at], settings.cohort, settings.input_copies)
         except InputError as error:
-            errors[at] = str(error)
+            found[at] = RegistryRead(at, error=str(error))
     rows = pd.DataFrame()
     if collected:
         rows = pd.concat([registry.rows for registry in collected.values()], ignore_index=True)
         rows = normalise_registry(rows, settings.words)
     start, schools = 0, settings.cohort.schools
     statuses = status_meanings(settings.cohort.rules_folder)
-    found = {at: RegistryRead(at, 0, (), (), (), (), error=error) for at, error in errors.items()}
     for at, registry in collected.items():
         students = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(students)
+        students = students[~students["school"].isin(named_beside(schools, at))]
+        if students.empty:
+            found[at] = RegistryRead(at, error=f"学籍库里没有{schools[at].name}的学生。请核对学校名称一列")
+            continue
         students, notes = _replace_unknown_schools(students, schools[at].name, {school.name for school in schools})
         spool.write(f"classes/{at}", students[CLASSES].drop_duplicates())
         students, equal = merge_rows(scope_by_registry(students, statuses, settings.cohort.year))
@@ -189,16 +192,9 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
         spool.write(f"registry/{at}", students)
         spool.write(f"registry/{at}.keys", key_frame(students, PERSON_KEYS))
         names = tuple(str(name) for name in students["school"].unique())
-        found[at] = RegistryRead(
-            at,
-            len(students),
-            names,
-            (*registry.notes, *notes),
-            tuple(registry.inputs),
-            registry.columns,
-            other_years(students),
-            tuple(registry.skipped.itertuples(index=False, name=None)),
-        )
+        inputs, skipped = tuple(registry.inputs), tuple(registry.skipped.itertuples(index=False, name=None))
+        notes, years = (*registry.notes, *notes), other_years(students)
+        found[at] = RegistryRead(at, len(students), names, notes, inputs, registry.columns, years, skipped)
         spool.write_json(f"read/registry-{at}.json", REGISTRY_READ, found[at])
     return [found[at] for at in indexes]
 

@@ -82,6 +82,21 @@ def test_a_registry_that_calls_its_school_by_another_name_is_still_its_own(begun
 
 
 @pytest.mark.slow
+def test_of_one_export_for_all_schools_each_takes_its_own_rows(begun: Ran, tmp_path: Path):
+    folder = shutil.copytree(begun.cohort, tmp_path / "cohort")
+    before = table(begun.run, "certifications")
+    paths = sorted((folder / "registry").glob("*.csv"))
+    whole = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths])
+    whole.to_csv(folder / "registry" / "all.csv", index=False)
+    settings = (folder / "cohort.toml").read_text(encoding="utf-8")
+    for path in paths:
+        settings = settings.replace(f"registry/{path.name}", "registry/all.csv")
+    (folder / "cohort.toml").write_text(settings, encoding="utf-8")
+    run = check(folder, tmp_path / "after")
+    pd.testing.assert_frame_equal(table(run, "certifications"), before)
+
+
+@pytest.mark.slow
 def test_nothing_is_left_beside_the_tables(whole: Path):
     assert not (whole / "spool").exists()
 
