@@ -40,7 +40,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
         try:
             decisions = None, list[str]()
             if cohort.review.decisions and not options.rules:
-                decisions = worksheet.take_scope_decisions(cohort)
+                decisions = worksheet.import_scope_decisions(cohort)
             digests = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
             reused = reuse_run(folder, digests.run) if options.full and not options.render.force else None
             if reused:

@@ -30,7 +30,7 @@ from pipeline.render.page_notebooks import Notebooks
 from pipeline.render.render_stage import Renderer
 from pipeline.review.decision_rows import DecisionRows
 from pipeline.review.decisions import review, standing_decisions, with_approved
-from pipeline.review.exceptions import compare_years, settled_faults
+from pipeline.review.exceptions import compare_years, resolved_faults
 from pipeline.review.ledger import head_of
 from pipeline.review.review_snapshot import people_of
 from pipeline.review.scope_decisions import scope_decisions
@@ -135,7 +135,7 @@ def _collect_match_check(settings: RunSettings, options: RunOptions, rules: list
             if not earlier.get("partial"):  # a run without a source cannot tell that its faults are gone
                 break
         signs, places = [part.signs for part in judged], [part.places for part in judged]
-        shared = shared_faults_of(signs, places, earlier_faults, settled_faults(run.entries))
+        shared = shared_faults_of(signs, places, earlier_faults, resolved_faults(run.entries))
         run.each_part(parts.apply_shared_faults, shared)
     return {
         **summaries.input_entries(read),

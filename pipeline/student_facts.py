@@ -100,10 +100,10 @@ def _masked(value: object, field: str) -> object:
 
 def _find_student(tables: RunTables, text: str, skipped: list[tuple[str, str]]) -> FoundStudent:
     people = tables.people
-    code, number = tables.numbers.named(text)
+    code, number = tables.numbers.split(text)
     registered = (people["student_number"] == number) & ((people["school_code"] == code) if code else True)
     if registered.any():
-        row = people.iloc[[tables.numbers.place(text)]]
+        row = people.iloc[[tables.numbers.position(text)]]
         return FoundStudent(str(row["school_code"].iloc[0]), str(row["school"].iloc[0]), number, row)
     claims = tables.submissions[tables.submissions["student_number"] == number]
     schools = claims[claims["school"] == tables.schools.get(code)] if code else claims

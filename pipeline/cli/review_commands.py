@@ -215,11 +215,11 @@ def _act(
     if outcome.done or not outcome.already:
         named = f"：{'、'.join(outcome.done)}" if outcome.done else ""
         print(done.format(len(outcome.done)) + named)
-    for line in outcome.told:
+    for line in outcome.messages:
         print(one_line(line))
     if outcome.already:
         print(f"{len(outcome.already)} 人此前已是如此，未重复记入")
-    if outcome.rest:
-        print(f"其余 {len(outcome.rest)} 人：")
-    for name, reason in outcome.rest:
+    if outcome.skipped:
+        print(f"其余 {len(outcome.skipped)} 人：")
+    for name, reason in outcome.skipped:
         print(f"  {one_line(name)}：{one_line(reason)}")

@@ -98,7 +98,7 @@ def columns(
 ) -> None:
     """逐列列出每个来源的每一列读作什么、缺哪些、可能是哪一列。"""
     if settle:
-        print(granting.settle_fault(cohorts.load_cohort(cohort), settle, how, by, why))
+        print(granting.resolve_fault(cohorts.load_cohort(cohort), settle, how, by, why))
         return
     loaded = cohorts.load_cohort(cohort)
     looked = column_report.look_at_columns(loaded)

@@ -112,11 +112,11 @@ def _verify(words: list[str], code: str) -> None:
     desk = review_snapshot.build_snapshot(tables, entries, today)
     verdict = signatures.verify_code(code, desk, entries) if code else signatures.verify_file(sha256, desk, entries)
     if verdict.equal:
-        print(verdict.told)
-    for line in verdict.lines:
+        print(verdict.line)
+    for line in verdict.details:
         print(line)
     if not verdict.equal:
-        raise RefusedError(verdict.told, where=Path(file).name)
+        raise RefusedError(verdict.line, where=Path(file).name)
 
 
 def _college_of(words: list[str]) -> tuple[colleges.College, cohorts.Cohort]:

@@ -77,7 +77,7 @@ def _act(office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledg
     if action == EXCEPT:
         made = add_exception(tables, ledger, number, decision.rule, actor, decision.proof)
         return ActionOutcome(done=list(numbers), entries=made)
-    submission = str(tables.people["submission_id"].iloc[tables.numbers.place(number)])
+    submission = str(tables.people["submission_id"].iloc[tables.numbers.position(number)])
     if not submission:
         raise UsageError("这名学生没有提交", remedy="没有可撤销的登记")
     return withdraw(tables, ledger, submission, actor)

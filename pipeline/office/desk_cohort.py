@@ -22,7 +22,7 @@ from pipeline.review.review_snapshot import (
     Student,
     build_snapshot,
     open_tables,
-    seen_in,
+    seen_states,
     student_name,
 )
 from pipeline.tables import COLUMNS, STATUSES
@@ -128,7 +128,7 @@ class DeskCohort:
 
     def remember(self, people: pd.DataFrame) -> None:
         """Record that these people rows were shown."""
-        self.seen.update(seen_in(people))
+        self.seen.update(seen_states(people))
 
     def desk(self) -> ReviewSnapshot:
         """Return the newest run's tables under the current decisions."""

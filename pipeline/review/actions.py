@@ -21,29 +21,29 @@ from pipeline.review.review_snapshot import (
     KINDS,
     ReviewSnapshot,
     RunTables,
-    Seen,
+    SeenStates,
     Student,
     build_snapshot,
     college_students,
     records,
     student_name,
-    unseen,
+    why_unseen,
 )
 from pipeline.tables import STATUSES
 
-_TOLD_ON = "原因会转告学生或留档备查"
+_REASON_IS_SHOWN = "原因会转告学生或留档备查"
 
 
 @dataclass
 class ActionOutcome:
-    """The result of an action by SCHOOL/NUMBER: `done`, `already` (nothing to do), `rest` (skipped, with reasons)."""
+    """The result of an action by SCHOOL/NUMBER: `done`, `already` (nothing to do), `skipped` (with reasons)."""
 
     done: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
-    rest: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     entries: list[int] = field(default_factory=list[int])
     """The `seq` of the entries that were written, by which `review.granting.undo` takes the action back."""
-    told: list[str] = field(default_factory=list[str])
+    messages: list[str] = field(default_factory=list[str])
     """Messages about students on whom another person has decided since the run was made."""
 
 
@@ -74,38 +74,38 @@ def record(
     """Write what `decide` returns for the current entries of these kinds, in one transaction; return the outcome."""
     outcome = ActionOutcome()
     stored = ledger.append_if(lambda entries: decide(entries, outcome), *kinds)
-    outcome.entries += [one.seq for one in stored if one.new]
+    outcome.entries += [entry.seq for entry in stored if entry.new]
     return outcome
 
 
 def approve_ready(
-    tables: RunTables, ledger: Ledger, college: College, actor: Actor, seen: Seen | None = None
+    tables: RunTables, ledger: Ledger, college: College, actor: Actor, seen: SeenStates | None = None
 ) -> ActionOutcome:
     """Approve students of the college who await review and were `seen` unchanged. List all others with the reason."""
 
-    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
-        own = college_students(desk.people, college)
-        changed = set(desk.findings["submission_id"][desk.findings["rule"] == "cohort.contact_changed"])
+    def decide(snapshot: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
+        rows = college_students(snapshot.people, college)
+        changed = set(snapshot.findings["submission_id"][snapshot.findings["rule"] == "cohort.contact_changed"])
         ready: list[Student] = []
-        for row in records(own[(own["status"] != "approved") | own["change_request"]]):
-            why = unseen(row, seen)
+        for row in records(rows[(rows["status"] != "approved") | rows["change_request"]]):
+            why = why_unseen(row, seen)
             if row["status"] not in ("awaiting", "approved"):
-                why = refusal(desk, row) or STATUSES[str(row["status"])]
+                why = refusal(snapshot, row) or STATUSES[str(row["status"])]
             elif row["change_request"]:
                 why = "申请修改，请逐人处理"
             elif row["submission_id"] in changed:
                 why = "联系方式改动较多，请逐人核实"
             if why:
-                outcome.rest.append((student_name(row), why))
+                outcome.skipped.append((student_name(row), why))
             else:
                 ready.append(row)
-        return [_decision(desk, row, "approve", actor, outcome) for row in ready]
+        return [_decision(snapshot, row, "approve", actor, outcome) for row in ready]
 
     return _decide(tables, ledger, actor, decide)
 
 
 def decide_on(
-    action: str, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: Seen | None = None
+    action: str, tables: RunTables, ledger: Ledger, numbers: Sequence[str], actor: Actor, seen: SeenStates | None = None
 ) -> ActionOutcome:
     """Decide on these students' submissions, all or none. `seen` is what the reviewer was shown (None: no check).
 
@@ -117,18 +117,18 @@ def decide_on(
         UsageError: no reason; no student, or more than one, has a number.
     """
     if action != "approve":
-        actor.need_reason(ACTIONS[action], _TOLD_ON)
+        actor.need_reason(ACTIONS[action], _REASON_IS_SHOWN)
 
-    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
-        rows = desk.students(dict.fromkeys(tables.numbers.place(number) for number in numbers))
-        each = [(student_name(row), why_not(desk, row, action, unseen(row, seen))) for row in rows]
-        refused = [f"{name}：{why}" for name, why in each if why]
+    def decide(snapshot: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
+        rows = snapshot.students(dict.fromkeys(tables.numbers.position(number) for number in numbers))
+        checked = [(student_name(row), why_not(snapshot, row, action, why_unseen(row, seen))) for row in rows]
+        refused = [f"{name}：{why}" for name, why in checked if why]
         if refused:
             what = f"有 {len(refused)} 人不能{'处理' if action == 'keep' else ACTIONS[action]}，全部未处理"
             raise RefusedError(what, lines=refused, remedy="请先处理，或去掉这些学号再试")
         new = [row for row in rows if not is_repeated(row, action, actor.by, actor.why)]
-        outcome.already += [name for name, _ in each if name not in {student_name(row) for row in new}]
-        return [_decision(desk, row, action, actor, outcome) for row in new]
+        outcome.already += [name for name, _ in checked if name not in {student_name(row) for row in new}]
+        return [_decision(snapshot, row, action, actor, outcome) for row in new]
 
     return _decide(tables, ledger, actor, decide)
 
@@ -138,22 +138,22 @@ send_back = partial(decide_on, "return")
 reopen = partial(decide_on, "reopen")
 
 
-def why_not(desk: ReviewSnapshot, row: Student, action: str, unseen_now: str) -> str:
-    """Return why `action` is refused for this student, or "". `unseen_now` (of `unseen`) counts except for reopen."""
+def why_not(snapshot: ReviewSnapshot, row: Student, action: str, unseen: str) -> str:
+    """Return why `action` is refused for this student, or "". `unseen` (of `why_unseen`) counts except for reopen."""
     if action == "approve":
-        return "" if is_repeated(row, action, "", "") else refusal(desk, row) or unseen_now
+        return "" if is_repeated(row, action, "", "") else refusal(snapshot, row) or unseen
     if action == "return":
-        return unseen_now if row["submission_id"] else "未提交，没有可退回的"
+        return unseen if row["submission_id"] else "未提交，没有可退回的"
     if action == "keep":
-        return unseen_now if row["change_request"] else "没有申请修改"
+        return unseen if row["change_request"] else "没有申请修改"
     return "" if row["decision_state"] in ("approved", "stale") else "没有审核通过的记录，不能取消"
 
 
 def is_repeated(row: Student, action: str, by: str, why: str) -> bool:
     """Return whether the decision exists: this approval, or a return by the same person for the same reason."""
     if action == "return":
-        told = (str(row["decided_by"]), str(row["decided_why"]))
-        return row["decision_state"] == "returned" and told == (by.strip(), why.strip())
+        decided = (str(row["decided_by"]), str(row["decided_why"]))
+        return row["decision_state"] == "returned" and decided == (by.strip(), why.strip())
     return action == "approve" and row["decision_state"] == "approved" and not row["change_request"]
 
 
@@ -164,24 +164,24 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
         RefusedError: the submission is approved and must be reopened first.
         UsageError: no reason was given, or no submission or several begin with this id.
     """
-    actor.need_reason("撤销登记", _TOLD_ON)
+    actor.need_reason("撤销登记", _REASON_IS_SHOWN)
     ids = tables.submissions["submission_id"]
-    hits = tables.submissions[ids.str.startswith(submission) if len(submission) >= 8 else ids == submission]
-    if len(hits) != 1:
-        what = f"{'不止一条' if len(hits) else '没有'}提交 {submission}"
+    matching = tables.submissions[ids.str.startswith(submission) if len(submission) >= 8 else ids == submission]
+    if len(matching) != 1:
+        what = f"{'不止一条' if len(matching) else '没有'}提交 {submission}"
         raise UsageError(what, where="--submission", remedy="请照 mingce explain 学号 给出的编号写全")
-    row = cast("dict[str, Any]", hits.iloc[0].to_dict())
-    found = str(row["submission_id"])
+    row = cast("dict[str, Any]", matching.iloc[0].to_dict())
+    submission_id = str(row["submission_id"])
 
-    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
-        if (desk.people["approved_submission_id"] == found).any():
+    def decide(snapshot: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
+        if (snapshot.people["approved_submission_id"] == submission_id).any():
             raise RefusedError(
-                f"提交 {found} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
+                f"提交 {submission_id} 已审核通过", where="--submission", remedy="请先用 mingce review reopen 取消审核"
             )
-        if found in desk.withdrawn:
-            outcome.already.append(found)
+        if submission_id in snapshot.withdrawn:
+            outcome.already.append(submission_id)
             return []
-        outcome.done.append(found)
+        outcome.done.append(submission_id)
         return [_withdrawal(tables, row, actor)]
 
     return _decide(tables, ledger, actor, decide)
@@ -189,49 +189,49 @@ def withdraw(tables: RunTables, ledger: Ledger, submission: str, actor: Actor) -
 
 def withdraw_extras(tables: RunTables, ledger: Ledger, college: College, actor: Actor) -> ActionOutcome:
     """Withdraw every submission that claims the college and matches no registry row. Raises without a reason."""
-    actor.need_reason("撤销登记", _TOLD_ON)
+    actor.need_reason("撤销登记", _REASON_IS_SHOWN)
 
-    def decide(desk: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
-        own = records(desk.extras(college))
-        outcome.done += [str(row["submission_id"]) for row in own]
-        return [_withdrawal(tables, row, actor) for row in own]
+    def decide(snapshot: ReviewSnapshot, outcome: ActionOutcome) -> list[Entry]:
+        rows = records(snapshot.extras(college))
+        outcome.done += [str(row["submission_id"]) for row in rows]
+        return [_withdrawal(tables, row, actor) for row in rows]
 
     return _decide(tables, ledger, actor, decide)
 
 
-def refusal(desk: ReviewSnapshot, row: Student) -> str:
+def refusal(snapshot: ReviewSnapshot, row: Student) -> str:
     """Return why this student cannot be approved now, or ""."""
     if row["submission_id"] == "":
         return STATUSES["missing"]
-    return "；".join(desk.reasons(row))
+    return "；".join(snapshot.reasons(row))
 
 
-def _decision(desk: ReviewSnapshot, row: Student, action: str, actor: Actor, outcome: ActionOutcome) -> Entry:
+def _decision(snapshot: ReviewSnapshot, row: Student, action: str, actor: Actor, outcome: ActionOutcome) -> Entry:
     outcome.done.append(student_name(row))
     if action == "keep":
-        return _withdrawal(desk.tables, desk.submission(str(row["later_id"] or row["submission_id"])), actor)
-    outcome.told += overruled_decision(desk, row, actor.by)
-    return decision_entry(desk, row, action, by=actor.by, why=actor.why)
+        return _withdrawal(snapshot.tables, snapshot.submission(str(row["later_id"] or row["submission_id"])), actor)
+    outcome.messages += overruled_decision(snapshot, row, actor.by)
+    return decision_entry(snapshot, row, action, by=actor.by, why=actor.why)
 
 
-def overruled_decision(desk: ReviewSnapshot, row: Student, by: str) -> list[str]:
+def overruled_decision(snapshot: ReviewSnapshot, row: Student, by: str) -> list[str]:
     """Return a Chinese line if another person has decided on this student since the run was made, else none."""
     other, at = str(row["decided_by"]), str(row["decided_at"])
-    if not other or other == by.strip() or (at and at <= str(desk.tables.summary.get("started_at", ""))):
+    if not other or other == by.strip() or (at and at <= str(snapshot.tables.summary.get("started_at", ""))):
         return []
-    made = {"approved": "approve", "stale": "approve", "returned": "return"}.get(str(row["decision_state"]), "reopen")
+    action = {"approved": "approve", "stale": "approve", "returned": "return"}.get(str(row["decision_state"]), "reopen")
     when = f"于 {at[:16].replace('T', ' ')} " if at else "在同一张表里"
-    return [f"{student_name(row)}：{other} 已{when}作了“{ACTIONS[made]}”的决定，现以您的为准，请与对方核对"]
+    return [f"{student_name(row)}：{other} 已{when}作了“{ACTIONS[action]}”的决定，现以您的为准，请与对方核对"]
 
 
 def decision_entry(
-    desk: ReviewSnapshot, row: Student, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
+    snapshot: ReviewSnapshot, row: Student, action: str, *, by: str, why: str, data: dict[str, Any] | None = None
 ) -> Entry:
-    """Return the ledger entry of a decision on the student in `row` of the desk's people."""
+    """Return the ledger entry of a decision on the student in `row` of the snapshot's people."""
     submission, registry = str(row["submission_id"]), str(row["registry_digest"])
-    data, personal = {"registry_digest": registry, "run": desk.tables.run_id, **(data or {})}, dict[str, Any]()
+    data, personal = {"registry_digest": registry, "run": snapshot.tables.run_id, **(data or {})}, dict[str, Any]()
     if action == "approve":
-        personal = {"snapshot": snapshot_of(secrets.token_hex(8), row, desk.submission(submission))}
+        personal = {"snapshot": snapshot_of(secrets.token_hex(8), row, snapshot.submission(submission))}
         data = {"later": str(row["later_id"]), **data} if row.get("later_id") else data
     else:
         submission = submission or str(row["approved_submission_id"])
@@ -240,15 +240,15 @@ def decision_entry(
 
 
 def _withdrawal(tables: RunTables, submission: Mapping[str, Any], actor: Actor) -> Entry:
-    found = str(submission["submission_id"])
+    submission_id = str(submission["submission_id"])
     return Entry(
         "withdrawal",
         by=actor.by,
         why=actor.why,
         school_code=next((code for code, name in tables.schools.items() if name == submission["school"]), ""),
         student_number=mask(str(submission["student_number"])),  # a submitter may have written an ID number here
-        submission_id=found,
-        made_on=found,
+        submission_id=submission_id,
+        made_on=submission_id,
     )
 
 

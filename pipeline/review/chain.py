@@ -97,7 +97,7 @@ def chain_problems(rows: Sequence[Row], personal: Sequence[Row]) -> list[str]:
 
 
 def _side_problem(row: Row, side: Row | None, purged: bool) -> list[str]:
-    covered, place = str(row["personal_digest"]), f"账本第 {row['seq']} 条的个人信息"
+    expected, place = str(row["personal_digest"]), f"账本第 {row['seq']} 条的个人信息"
     if side is None:
-        return [f"{place}不见了，又没有清除记录，请用备份核对"] if covered and not purged else []
-    return [] if covered == side_digest(side) else [f"{place}被改动，请用备份核对"]
+        return [f"{place}不见了，又没有清除记录，请用备份核对"] if expected and not purged else []
+    return [] if expected == side_digest(side) else [f"{place}被改动，请用备份核对"]

@@ -22,18 +22,18 @@ from pipeline.collect.inputs import files_of, is_gsheet, read_content
 from pipeline.colleges import College
 from pipeline.errors import InputError, UsageError
 from pipeline.review.chain import TYPED
-from pipeline.review.decisions import ACTIONS, STANDS
+from pipeline.review.decisions import ACTIONS, STATES
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.review_snapshot import ReviewSnapshot, college_students, records
 from pipeline.tables import STATUSES
 from pipeline.workbook_writer import new_workbook, write_row
 
 COLUMNS = ["学校名称", "学号", "意见", "审核人", "说明", "提交编号", "证明"]
-OPINIONS = {ACTIONS[action]: action for action in STANDS} | {"审核通过": "approve"}
+OPINIONS = {ACTIONS[action]: action for action in STATES} | {"审核通过": "approve"}
 SCOPE_OPINIONS = ("不在本届", "在本届")
-OFFERED = (*map(ACTIONS.__getitem__, STANDS), *SCOPE_OPINIONS)
+OPINION_CHOICES = (*map(ACTIONS.__getitem__, STATES), *SCOPE_OPINIONS)
 _WORKSHEET = "审核"
-_BESIDE = ("班级", "姓名", "状态", "未解决")
+_EXTRA_COLUMNS = ("班级", "姓名", "状态", "未解决")
 _WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)
 _LISTED = [
     "school_code", "school", "college", "class_name", "student_number", "status", "change_request", "exception_expired",
@@ -47,23 +47,23 @@ DecisionRows = tuple[pd.DataFrame | None, list[str]]
 
 
 def read_decision_rows(cohort: Cohort) -> DecisionRows:
-    """Read `[review] decisions`. A document or a picture among its files is told. Raises InputError."""
-    place = cohort.review.decisions
-    if place is None:
+    """Read `[review] decisions`. Documents and pictures among its files are reported. Raises InputError."""
+    path_or_sheet = cohort.review.decisions
+    if path_or_sheet is None:
         return None, []
-    if is_gsheet(place):
+    if is_gsheet(path_or_sheet):
         from pipeline.collect.google.read import read_sheet
 
-        return _decisions(read_sheet(place, cohort, None), place, told := list[str]()), told
-    read, told = [_table([], 1)], list[str]()
+        return _decisions(read_sheet(path_or_sheet, cohort, None), path_or_sheet, messages := list[str]()), messages
+    read, messages = [_table([], 1)], list[str]()
     for path in decision_files(cohort):
         source = os.path.relpath(path, cohort.folder).replace(os.sep, "/")
         try:
             content = read_table_file(read_content(path, path.parent))
-            read.append(_decisions(content, path.name, told).assign(source=source))
+            read.append(_decisions(content, path.name, messages).assign(source=source))
         except DocumentError as error:
-            told.append(f"{source} {error.what}，没有读取")
-    return pd.concat(read, ignore_index=True), told
+            messages.append(f"{source} {error.what}，没有读取")
+    return pd.concat(read, ignore_index=True), messages
 
 
 def decision_files(cohort: Cohort) -> list[Path]:
@@ -84,11 +84,11 @@ def missing_file(cohort: Cohort) -> list[str]:
     return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
 
 
-def _decisions(reading: Reading, where: str, told: list[str]) -> pd.DataFrame:
+def _decisions(reading: Reading, where: str, messages: list[str]) -> pd.DataFrame:
     """Return `row` (1-based) and `COLUMNS` of the rows with a number or an opinion, below the first one with 学号."""
-    grids = sorted(reading.grids, key=lambda each: (each.sheet != _WORKSHEET, not _headed(each)))
-    more = [each.sheet for each in grids[1:] if _headed(each)]
-    told += [f"{where} 的工作表 {sheet} 没有读取：一个文件只读一张审核表，请另存为一个文件" for sheet in more]
+    grids = sorted(reading.grids, key=lambda grid: (grid.sheet != _WORKSHEET, not _has_header(grid)))
+    ignored = [grid.sheet for grid in grids[1:] if _has_header(grid)]
+    messages += [f"{where} 的工作表 {sheet} 没有读取：一个文件只读一张审核表，请另存为一个文件" for sheet in ignored]
     if not grids:
         why = next((note.message for note in reading.notes if note.level == "error"), "是空表")
         raise InputError(why, where=where, remedy="请写上表头（学号、意见等）；文件请存为 UTF-8 的 CSV 或 xlsx")
@@ -96,16 +96,16 @@ def _decisions(reading: Reading, where: str, told: list[str]) -> pd.DataFrame:
     if any(_UNREADABLE in cell for row in rows for cell in row):
         why, remedy = f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半", "请重新存为 UTF-8 的 CSV 或 xlsx"
         raise InputError(why, where=where, remedy=remedy)
-    top = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
-    names = rows[top] if rows else []
+    header = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
+    names = rows[header] if rows else []
     missing = [name for name in ("学号", "意见") if name not in names]
     if missing:
         raise InputError(f"审核表缺少列 {'、'.join(missing)}", where=where, remedy=f"表头应为：{'、'.join(COLUMNS)}")
     places = [names.index(name) if name in names else sys.maxsize for name in COLUMNS]
-    return _table([[row[at] if at < len(row) else "" for at in places] for row in rows[top + 1 :]], top + 2)
+    return _table([[row[at] if at < len(row) else "" for at in places] for row in rows[header + 1 :]], header + 2)
 
 
-def _headed(grid: Grid) -> bool:
+def _has_header(grid: Grid) -> bool:
     return any({"学号", "意见"} <= {cell.strip() for cell in row} for row in grid.values[:LOOK_DOWN])
 
 
@@ -115,35 +115,35 @@ def _table(cells: list[list[str]], first: int) -> pd.DataFrame:
     return table[(table["学号"] != "") | (table["意见"] != "")].reset_index(drop=True)
 
 
-def write_sheet(path: Path, desk: ReviewSnapshot, college: College) -> Path:
+def write_sheet(path: Path, snapshot: ReviewSnapshot, college: College) -> Path:
     """Write a college's table of decisions with the current 提交编号 and return its path. Raises if the file exists."""
     if path.exists():
         raise UsageError(f"已有文件 {path}，里面可能有填好的意见", where="--out", remedy="请换一个文件名")
-    rows = college_students(desk.people, college).sort_values(["class_name", "student_number"])
-    headings = (*COLUMNS, *_BESIDE)
+    rows = college_students(snapshot.people, college).sort_values(["class_name", "student_number"])
+    headings = (*COLUMNS, *_EXTRA_COLUMNS)
     with atomic_path(path) as draft, new_workbook(draft) as book:
         sheet = book.add_worksheet(_WORKSHEET)
         text = book.add_format({"num_format": "@"})
-        for at, width in enumerate(_WIDTHS):
-            sheet.set_column(at, at, width, text)
+        for column, width in enumerate(_WIDTHS):
+            sheet.set_column(column, column, width, text)
         write_row(sheet, 0, headings, book.add_format({"bold": True, "bg_color": "#ECECEC"}))
         for row, student in enumerate(records(rows), 1):
             submission = str(student["submission_id"])
-            known = {"学校名称": student["school"], "学号": student["student_number"], "提交编号": submission}
-            beside = (student["class_name"], student["name"], STATUSES[str(student["status"])])
-            known |= dict(zip(_BESIDE, (*beside, "；".join(desk.reasons(student))), strict=True))
-            write_row(sheet, row, [str(known.get(heading, "")) for heading in headings], text)
-        for heading, words in (("意见", OFFERED), ("证明", PROOFS)):
-            at, listed = COLUMNS.index(heading), {"validate": "list", "source": list(words), "ignore_blank": True}
-            sheet.data_validation(1, at, max(len(rows), 1), at, listed)
+            values = {"学校名称": student["school"], "学号": student["student_number"], "提交编号": submission}
+            extra = (student["class_name"], student["name"], STATUSES[str(student["status"])])
+            values |= dict(zip(_EXTRA_COLUMNS, (*extra, "；".join(snapshot.reasons(student))), strict=True))
+            write_row(sheet, row, [str(values.get(heading, "")) for heading in headings], text)
+        for heading, words in (("意见", OPINION_CHOICES), ("证明", PROOFS)):
+            column, choices = COLUMNS.index(heading), {"validate": "list", "source": list(words), "ignore_blank": True}
+            sheet.data_validation(1, column, max(len(rows), 1), column, choices)
         sheet.freeze_panes(1, 2)
     path.chmod(0o600)
     return path
 
 
-def listed_students(desk: ReviewSnapshot, college: College | None, status: str | None) -> list[dict[str, Any]]:
+def listed_students(snapshot: ReviewSnapshot, college: College | None, status: str | None) -> list[dict[str, Any]]:
     """Return students (of a college, of a status by code or word) as `_LISTED` and `reasons`, without names."""
-    rows = desk.people
+    rows = snapshot.people
     if college:
         rows = college_students(rows, college)
     if status:
@@ -152,7 +152,7 @@ def listed_students(desk: ReviewSnapshot, college: College | None, status: str |
             raise UsageError(f"没有状态 {status}", where="--status", remedy=f"可选：{'、'.join(STATUSES.values())}")
         rows = rows[rows["status"] == code]
     ordered = rows.sort_values(["school_code", "college", "class_name", "student_number"])
-    return [{**row, "reasons": desk.reasons(row)} for row in records(ordered[_LISTED])]
+    return [{**row, "reasons": snapshot.reasons(row)} for row in records(ordered[_LISTED])]
 
 
 def listing_lines(rows: list[dict[str, Any]], run_id: str) -> str:
@@ -175,13 +175,13 @@ def listing_lines(rows: list[dict[str, Any]], run_id: str) -> str:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
-    said: list[str] = []
+    notes: list[str] = []
     if row["change_request"]:
-        said.append("申请修改")
+        notes.append("申请修改")
     if row["exception_expired"]:
-        said.append("例外已到期")
+        notes.append("例外已到期")
     if row["changed_fields"]:
-        said.append("改动：" + "、".join(fields.label(name) for name in row["changed_fields"].split(",")))
+        notes.append("改动：" + "、".join(fields.label(name) for name in row["changed_fields"].split(",")))
     if row["status"] not in ("approved", "stale", "missing"):
-        said += row["reasons"]
-    return f"{row['school_code']}/{row['student_number']}", row["class_name"], STATUSES[row["status"]], "；".join(said)
+        notes += row["reasons"]
+    return f"{row['school_code']}/{row['student_number']}", row["class_name"], STATUSES[row["status"]], "；".join(notes)

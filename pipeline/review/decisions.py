@@ -28,9 +28,9 @@ DECISION_TABLE = [
 UNDO = "undo"
 """The action of an entry that takes an earlier one of its kind back (`review.granting.undo`)."""
 ACTIONS = {"approve": "通过", "return": "退回", "reopen": "取消审核", "keep": "不同意修改"}
-"""What a person can decide on a submission, in words. `keep` refuses a requested change: it writes a withdrawal."""
-STANDS = {"approve": "approved", "return": "returned", "reopen": "reopened"}
-"""What a student is after a decision."""
+"""A person's decisions on a submission, in Chinese. `keep` refuses a requested change: it writes a withdrawal."""
+STATES = {"approve": "approved", "return": "returned", "reopen": "reopened"}
+"""A student's state after each decision."""
 _BY_ACTOR = {"office": "not_checked", "counselor": "counselor", "registrar": "registrar", "student": "correct"}
 
 
@@ -40,12 +40,12 @@ def standing_decisions(entries: pd.DataFrame) -> pd.DataFrame:
     `submission_id` and `registry_digest` are what it was made on. `seq` is int. `snapshot` is JSON, "" once purged.
     `later` is the later submission that it refused. `checked` is "1" if the name is bound to the machine's account.
     """
-    made = entries[(entries["kind"] == "decision") & entries["action"].isin(list(STANDS))]
-    last = made.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
+    decided = entries[(entries["kind"] == "decision") & entries["action"].isin(list(STATES))]
+    last = decided.sort_values("seq").drop_duplicates(KEY, keep="last").reset_index(drop=True)
     data = [json_object(text) for text in last["data"]]
-    told = {name: [str(item.get(name, "")) for item in data] for name in ("registry_digest", "run", "later")}
+    columns = {name: [str(item.get(name, "")) for item in data] for name in ("registry_digest", "run", "later")}
     checked = ["1" if name_checked(item) else "" for item in data]
-    last = last.assign(decision=last["action"].map(STANDS), checked=checked, snapshot=last["values"], **told)
+    last = last.assign(decision=last["action"].map(STATES), checked=checked, snapshot=last["values"], **columns)
     text = [column for column in DECISION_TABLE if column != "seq"]
     return last[DECISION_TABLE].astype(dict.fromkeys(text, "str") | {"seq": "int64"})
 
@@ -70,53 +70,53 @@ def decision_states(
     comma-separated and need `submissions`.
     """
     wanted = decisions.rename(columns={"submission_id": "made_on", "registry_digest": "registry_then"})
-    both = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
-    both.index = keys.index
+    joined = keys[[*KEY, "submission_id", "registry_digest"]].merge(wanted, on=KEY, how="left", validate="m:1")
+    joined.index = keys.index
     text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later", "checked"]
-    both = both.assign(**{name: both[name].fillna("").astype("str") for name in text})
-    approved = both["decision"] == "approved"
-    expired = both["made_on"].isin(list(lapsed))
-    present = is_in(both["made_on"], submission_ids) & ~expired
-    same = both["registry_then"] == both["registry_digest"]
-    stands = present & (same | _only_normalised(keys, both, approved & present & ~same))
-    returned = (both["decision"] == "returned") & (both["made_on"] == both["submission_id"])
+    joined = joined.assign(**{name: joined[name].fillna("").astype("str") for name in text})
+    approved = joined["decision"] == "approved"
+    expired = joined["made_on"].isin(list(lapsed))
+    present = is_in(joined["made_on"], submission_ids) & ~expired
+    same = joined["registry_then"] == joined["registry_digest"]
+    valid = present & (same | _only_normalised(keys, joined, approved & present & ~same))
+    returned = (joined["decision"] == "returned") & (joined["made_on"] == joined["submission_id"])
     state = pd.Series("", index=keys.index, dtype="str")
-    state = state.mask(approved & stands, "approved").mask(approved & ~stands, "stale").mask(returned, "returned")
-    counting = both["submission_id"]
-    newer = (state == "approved") & (counting != "") & (counting != both["made_on"])
+    state = state.mask(approved & valid, "approved").mask(approved & ~valid, "stale").mask(returned, "returned")
+    counting = joined["submission_id"]
+    newer = (state == "approved") & (counting != "") & (counting != joined["made_on"])
     later = pd.Series(False, index=keys.index)
     if "later_id" in keys:
-        later = (keys["later_id"] != "") & (keys["later_id"] != both["later"].where(approved, ""))
+        later = (keys["later_id"] != "") & (keys["later_id"] != joined["later"].where(approved, ""))
     return pd.DataFrame(
         {
             "decision_state": state,
-            "approved_submission_id": both["made_on"].where(approved, ""),
+            "approved_submission_id": joined["made_on"].where(approved, ""),
             "change_request": newer | later,
-            "decided_by": both["by"],
-            "decided_at": both["at"],
-            "decided_why": both["why"],
-            "decided_checked": both["checked"],
+            "decided_by": joined["by"],
+            "decided_at": joined["at"],
+            "decided_why": joined["why"],
+            "decided_checked": joined["checked"],
             "exception_expired": approved & expired,
-            "changed_fields": _changed(keys, both, state == "stale", submissions),
+            "changed_fields": _changed_fields(keys, joined, state == "stale", submissions),
         }
     )
 
 
-def _only_normalised(keys: pd.DataFrame, both: pd.DataFrame, asked: pd.Series) -> pd.Series:
+def _only_normalised(keys: pd.DataFrame, joined: pd.DataFrame, candidates: pd.Series) -> pd.Series:
     """Return which approvals differ only because an earlier version normalised the registry row otherwise."""
     same = pd.Series(False, index=keys.index)
     if AS_GIVEN in keys:
-        rows = keys[asked].to_dict("records")  # the whole cohort if normalising changed a common word
+        rows = keys[candidates].to_dict("records")  # the whole cohort if normalising changed a common word
         found: list[bool] = []
-        for row, snapshot in zip(rows, both["snapshot"][asked], strict=True):
+        for row, snapshot in zip(rows, joined["snapshot"][candidates], strict=True):
             then, given = json_object(snapshot).get("snapshot", {}), values_as_given(str(row[AS_GIVEN]))
             differing = _differing_fields(then, "registry", row) if then else [""]
-            found.append(all(_was(then, name, given.get(name, "")) for name in differing))
-        same = same.where(~asked, pd.Series(found, index=keys.index[asked], dtype=bool)).astype(bool)
+            found.append(all(_was_spelling_of(then, name, given.get(name, "")) for name in differing))
+        same = same.where(~candidates, pd.Series(found, index=keys.index[candidates], dtype=bool)).astype(bool)
     return same
 
 
-def _was(snapshot: dict[str, Any], name: str, given: str) -> bool:
+def _was_spelling_of(snapshot: dict[str, Any], name: str, given: str) -> bool:
     then, salt = snapshot.get("registry", {}).get(name), str(snapshot.get("salt"))
     steps = [clean_text, half_width, without_spaces, plain_dashes]
     spellings = accumulate(steps, lambda text, step: step(text), initial=given)
@@ -125,24 +125,24 @@ def _was(snapshot: dict[str, Any], name: str, given: str) -> bool:
 
 def with_approved(people: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """Return `people` with `approved_submission_id`, blank if the last decision is not an approval."""
-    made = decisions.loc[decisions["decision"] == "approved", [*KEY, "submission_id"]]
-    both = people[KEY].merge(made, on=KEY, how="left", validate="m:1")
-    return people.assign(approved_submission_id=both["submission_id"].fillna("").astype("str").to_numpy())
+    approvals = decisions.loc[decisions["decision"] == "approved", [*KEY, "submission_id"]]
+    joined = people[KEY].merge(approvals, on=KEY, how="left", validate="m:1")
+    return people.assign(approved_submission_id=joined["submission_id"].fillna("").astype("str").to_numpy())
 
 
-def _changed(keys: pd.DataFrame, both: pd.DataFrame, stale: pd.Series, submissions: pd.DataFrame | None) -> pd.Series:
-    rows, then = keys[stale], both["snapshot"][stale]
+def _changed_fields(keys: Frame, joined: Frame, stale: pd.Series, submissions: Frame | None) -> pd.Series:
+    rows, then = keys[stale], joined["snapshot"][stale]
     now = pd.DataFrame(index=rows.index)
     if submissions is not None:
         counting = submissions[submissions["submission_id"].isin(rows["submission_id"])].set_index("submission_id")
         now = counting.reindex(rows["submission_id"])
-    named: list[str] = []
-    for at, snapshot in enumerate(then):
+    names: list[str] = []
+    for position, snapshot in enumerate(then):
         before: dict[str, Any] = json_object(snapshot).get("snapshot", {})
-        pairs = (("registry", rows.iloc[at].to_dict()), ("submission", now.iloc[at].to_dict()))
+        pairs = (("registry", rows.iloc[position].to_dict()), ("submission", now.iloc[position].to_dict()))
         differing = [name for side, row in pairs for name in _differing_fields(before, side, row)]
-        named.append(",".join(dict.fromkeys(differing)))
-    return pd.Series(named, index=rows.index, dtype="str").reindex(keys.index).fillna("")
+        names.append(",".join(dict.fromkeys(differing)))
+    return pd.Series(names, index=rows.index, dtype="str").reindex(keys.index).fillna("")
 
 
 def _differing_fields(snapshot: dict[str, Any], side: str, row: Mapping[Any, Any]) -> list[str]:
@@ -167,16 +167,16 @@ def snapshot_of(salt: str, registry: Mapping[str, Any], submission: Mapping[str,
 
 def registry_digest(rows: pd.DataFrame) -> pd.Series:
     """Return the SHA-256 of each registry row's fields: the compared ones and the ID number."""
-    named = [name for name in fields.in_registry() if name in rows.columns]
-    head = "\x1f".join(named)
-    values = [hashlib.sha256(f"{head}\x1e\x1f{text}".encode()).hexdigest() for text in joined_text(rows, named)]
+    names = [name for name in fields.in_registry() if name in rows.columns]
+    head = "\x1f".join(names)
+    values = [hashlib.sha256(f"{head}\x1e\x1f{text}".encode()).hexdigest() for text in joined_text(rows, names)]
     return pd.Series(values, index=rows.index, dtype="str")
 
 
 def withdrawn_submission_ids(entries: pd.DataFrame) -> set[str]:
     """Return the ids of withdrawn submissions. They do not count, and their numbers are free again."""
-    own = entries[entries["kind"] == "withdrawal"].sort_values("seq").drop_duplicates("submission_id", keep="last")
-    return set(own["submission_id"][own["action"] != UNDO])
+    last = entries[entries["kind"] == "withdrawal"].sort_values("seq").drop_duplicates("submission_id", keep="last")
+    return set(last["submission_id"][last["action"] != UNDO])
 
 
 def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
@@ -185,9 +185,9 @@ def open_critical(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def owners_of(rows: pd.DataFrame) -> list[str]:
-    """Return whose each row of people or findings is: the submission's or, without one, SCHOOL/NUMBER's."""
-    each = rows[["submission_id", "school", "student_number"]].to_numpy(dtype=object).tolist()
-    return [submission or f"{school}/{number}" for submission, school, number in each]
+    """Return the owner of each row of people or findings: its submission or, without one, SCHOOL/NUMBER."""
+    keys = rows[["submission_id", "school", "student_number"]].to_numpy(dtype=object).tolist()
+    return [submission or f"{school}/{number}" for submission, school, number in keys]
 
 
 def one_per_mistake(findings: pd.DataFrame) -> pd.DataFrame:
@@ -198,8 +198,8 @@ def one_per_mistake(findings: pd.DataFrame) -> pd.DataFrame:
     value = ["submission_id", "field", "actor"]
     compares = findings["rule"].str.endswith(".registry") | findings["rule"].str.startswith("identity.")
     own_first = findings[value].assign(compares=compares).sort_values("compares", kind="stable")
-    again = (compares & own_first.duplicated(value).reindex(findings.index)) | findings.duplicated([*value, "rule"])
-    return findings[~(again & (findings["field"] != "") & (findings["submission_id"] != ""))]
+    repeated = (compares & own_first.duplicated(value).reindex(findings.index)) | findings.duplicated([*value, "rule"])
+    return findings[~(repeated & (findings["field"] != "") & (findings["submission_id"] != ""))]
 
 
 def statuses(students: pd.DataFrame, decision_state: pd.Series, findings: pd.DataFrame) -> pd.Series:
@@ -211,8 +211,8 @@ def statuses(students: pd.DataFrame, decision_state: pd.Series, findings: pd.Dat
     submission_id = students["submission_id"]
     blocking = open_critical(findings)
     if "shared_fault" in blocking:  # not in a table of an earlier version
-        own = blocking["submission_id"][blocking["shared_fault"] == ""]  # who has findings of his own is shown those
-        blocking = blocking[(blocking["shared_fault"] == "") | ~is_in(blocking["submission_id"], own)]
+        own = blocking["shared_fault"] == ""  # they take precedence over a shared fault
+        blocking = blocking[own | ~is_in(blocking["submission_id"], blocking["submission_id"][own])]
     status = pd.Series("awaiting", index=students.index, dtype="str")
     status = status.mask(decision_state == "returned", "returned")
     for actor, name in reversed(_BY_ACTOR.items()):

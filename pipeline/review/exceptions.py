@@ -21,10 +21,10 @@ _MAJOR = ["school", "college", "education_level", "major"]
 
 def _granted(entries: pd.DataFrame) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return the entries that were added and not revoked, each with its `data` and `values`."""
-    own = cast("list[dict[str, Any]]", entries[entries["kind"] == "exception"].to_dict("records"))
-    told = [(row, json_object(row["data"]) | json_object(row["values"])) for row in own]
-    revoked = {int(data["revokes"]) for _, data in told if "revokes" in data}
-    return [(row, data) for row, data in told if row["action"] == "add" and row["seq"] not in revoked]
+    exceptions = cast("list[dict[str, Any]]", entries[entries["kind"] == "exception"].to_dict("records"))
+    with_data = [(row, json_object(row["data"]) | json_object(row["values"])) for row in exceptions]
+    revoked = {int(data["revokes"]) for _, data in with_data if "revokes" in data}
+    return [(row, data) for row, data in with_data if row["action"] == "add" and row["seq"] not in revoked]
 
 
 def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
@@ -32,8 +32,8 @@ def standing_exceptions(entries: pd.DataFrame) -> pd.DataFrame:
 
     `expires` is an ISO date or "". An exception whose `salt` and `value_digest` were purged ("") covers nothing.
     """
-    named = ("school", "proof", "expires", "salt", "value_digest")
-    rows = [row | {name: str(data.get(name, "")) for name in named} for row, data in _granted(entries)]
+    names = ("school", "proof", "expires", "salt", "value_digest")
+    rows = [row | {name: str(data.get(name, "")) for name in names} for row, data in _granted(entries)]
     types = dict.fromkeys(_EXCEPTION_TABLE, "str") | {"seq": "int64"}
     return pd.DataFrame(rows, columns=_EXCEPTION_TABLE).astype(types)
 
@@ -54,20 +54,20 @@ def _covered(findings: pd.DataFrame, exceptions: pd.DataFrame) -> pd.Series:
     valid = exceptions[(exceptions["salt"] != "") & (exceptions["student_number"] != "")]
     if valid.empty or findings.empty:
         return pd.Series(False, index=findings.index)
-    place = pd.Series(range(len(findings)), index=findings.index)
-    asked = findings[[*_PERSON, "given"]].assign(place=place)
-    asked = asked[asked["student_number"].isin(valid["student_number"])]
-    pairs = asked.merge(valid[[*_PERSON, "salt", "value_digest"]], on=_PERSON)
+    position = pd.Series(range(len(findings)), index=findings.index)
+    candidates = findings[[*_PERSON, "given"]].assign(place=position)
+    candidates = candidates[candidates["student_number"].isin(valid["student_number"])]
+    pairs = candidates.merge(valid[[*_PERSON, "salt", "value_digest"]], on=_PERSON)
     digests = [value_digest(salt, given) for salt, given in zip(pairs["salt"], pairs["given"], strict=True)]
     covered = pairs["place"][pairs["value_digest"] == pd.Series(digests, index=pairs.index, dtype="str")]
-    return place.isin(covered)
+    return position.isin(covered)
 
 
-def settled_faults(entries: pd.DataFrame) -> dict[str, str]:
+def resolved_faults(entries: pd.DataFrame) -> dict[str, str]:
     """Return how each shared fault was resolved (alias, students), by its number."""
-    own = entries[entries["kind"] == "shared_fault"]
-    numbers = [str(json_object(text).get("number", "")) for text in own["data"]]
-    return dict(zip(numbers, own["action"].astype("str"), strict=True))
+    faults = entries[entries["kind"] == "shared_fault"]
+    numbers = [str(json_object(text).get("number", "")) for text in faults["data"]]
+    return dict(zip(numbers, faults["action"].astype("str"), strict=True))
 
 
 def value_digest(salt: str, value: str) -> str:
@@ -80,18 +80,18 @@ def compare_years(headcount: pd.DataFrame, previous: pd.DataFrame, entries: pd.D
 
     `explain`: ± 20 % or more, or new (`change` 1.0) or gone (-1.0), and this very number is not explained in `entries`.
     """
-    both = headcount[[*_MAJOR, "registered"]].merge(
+    joined = headcount[[*_MAJOR, "registered"]].merge(
         previous[[*_MAJOR, "registered"]].rename(columns={"registered": "registered_before"}), on=_MAJOR, how="outer"
     )
-    now, before = (both[name].fillna(0).astype("int64") for name in ("registered", "registered_before"))
+    now, before = (joined[name].fillna(0).astype("int64") for name in ("registered", "registered_before"))
     change = ((now - before) / before.where(before > 0)).fillna((now > 0).astype("float64"))
     large = (5 * (now - before).abs() >= before) & (now != before)  # exact: 20 % of 15 is 3, not 3.0000000000000004
-    both = both.assign(registered=now, registered_before=before, change=change.astype("float64"))
+    joined = joined.assign(registered=now, registered_before=before, change=change.astype("float64"))
     known = explanations(entries) if entries is not None else {}
     major = ["school", "college", "major"]  # an explanation covers all education levels
-    keys = zip(*(both[name] for name in major), both.groupby(major)["registered"].transform("sum"), strict=True)
-    explanation = pd.Series([known.get(key, "") for key in keys], index=both.index, dtype="str")
-    return both.assign(explain=large & (explanation == ""), explanation=explanation)
+    keys = zip(*(joined[name] for name in major), joined.groupby(major)["registered"].transform("sum"), strict=True)
+    explanation = pd.Series([known.get(key, "") for key in keys], index=joined.index, dtype="str")
+    return joined.assign(explain=large & (explanation == ""), explanation=explanation)
 
 
 def explanations(entries: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:

@@ -24,8 +24,8 @@ from pipeline.review.review_snapshot import KINDS, RunTables, Student, build_sna
 from pipeline.run_folder import newest_counting, write_atomically
 from pipeline.tables import Frame, read_table
 
-_WHY = "撤销上一步"
-HOW = ("alias", "students")
+_UNDO_REASON = "撤销上一步"
+RESOLUTIONS = ("alias", "students")
 """How a shared fault is resolved: its values become aliases of the office, or it goes back to the students."""
 
 
@@ -48,16 +48,16 @@ def add_exception(
     data = {"proof": proof, "expires": expires.isoformat() if expires else "", "run": tables.run_id}
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        desk = build_snapshot(tables, entries, actor.today)
-        person, findings = desk.student(number), desk.findings
-        about = (findings["school"] == person["school"]) & (findings["student_number"] == person["student_number"])
-        without = (findings["submission_id"] == "") & about  # such as that there is none
+        snapshot = build_snapshot(tables, entries, actor.today)
+        person, findings = snapshot.student(number), snapshot.findings
+        is_student = (findings["school"] == person["school"]) & (findings["student_number"] == person["student_number"])
+        without_submission = (findings["submission_id"] == "") & is_student  # such as that there is none
         counting = (findings["submission_id"] == person["submission_id"]) & (person["submission_id"] != "")
-        own = findings[counting | without]
-        broken = own[own["rule"] == rule]
+        of_student = findings[counting | without_submission]
+        broken = of_student[of_student["rule"] == rule]
         if broken.empty:
-            named = "、".join(sorted(set(own["rule"]))) or "无"
-            raise RefusedError(f"学号 {number} 没有违反规则 {rule}", remedy=f"这名学生现有的问题：{named}")
+            rules = "、".join(sorted(set(of_student["rule"]))) or "无"
+            raise RefusedError(f"学号 {number} 没有违反规则 {rule}", remedy=f"这名学生现有的问题：{rules}")
         open_now = broken[~broken["excepted"]].drop_duplicates(["school", "student_number", "given"])
         return [_entry(person, row, rule, actor, data) for _, row in open_now.iterrows()]
 
@@ -71,10 +71,10 @@ def explain_difference(tables: RunTables, ledger: Ledger, college: College, majo
     data = {"school": college.school, "proof": "其他", "major": major, "registered": registered}
     who = (actor.by, actor.why, college.code)
     entry = Entry("exception", "add", *who, college=college.name, rule=COLLEGE_RULE, data=data)
-    about = (college.school, college.name, major, registered)
+    key = (college.school, college.name, major, registered)
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        return [] if explanations(entries).get(about) == actor.why else [entry]
+        return [] if explanations(entries).get(key) == actor.why else [entry]
 
     return [stored.seq for stored in ledger.append_if(decide, "exception")]
 
@@ -84,8 +84,8 @@ def revoke_exception(ledger: Ledger, seq: int, actor: Actor) -> None:
     actor.need_reason("撤销例外")
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        own = standing_exceptions(entries)
-        found = own[own["seq"] == seq]
+        exceptions = standing_exceptions(entries)
+        found = exceptions[exceptions["seq"] == seq]
         if found.empty:
             raise UsageError(f"没有编号 {seq} 的例外", remedy="请用 mingce except list 查看编号")
         return [_revocation(found.iloc[0], actor)]
@@ -101,8 +101,8 @@ def _revocation(granted: pd.Series, actor: Actor) -> Entry:
 def _entry(person: Student, finding: pd.Series, rule: str, actor: Actor, data: Mapping[str, str]) -> Entry:
     salt = secrets.token_hex(16)
     covered = value_digest(salt, str(finding["given"]))
-    told = {"school": str(finding["school"]), **data}
-    entry = Entry("exception", "add", actor.by, actor.why, rule=rule, made_on=digest(covered), data=told)
+    extended = {"school": str(finding["school"]), **data}
+    entry = Entry("exception", "add", actor.by, actor.why, rule=rule, made_on=digest(covered), data=extended)
     return replace(
         entry.about(person),
         student_number=str(finding["student_number"]),  # by which the exception matches later findings
@@ -121,31 +121,31 @@ def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:
     """
 
     def decide(entries: pd.DataFrame, outcome: ActionOutcome) -> list[Entry]:
-        own = entries[entries["seq"].isin(list(written))]
-        if own.empty:
+        rows = entries[entries["seq"].isin(list(written))]
+        if rows.empty:
             raise RefusedError("没有可撤销的操作", remedy="只能撤销本页上最近的一次操作")
-        made = [_taken_back(entries, own.loc[at], actor) for at in own.index]
-        outcome.done += [f"{one.school_code}/{one.student_number}" for one in made]
-        return made
+        new = [_undo_entry(entries, rows.loc[index], actor) for index in rows.index]
+        outcome.done += [f"{entry.school_code}/{entry.student_number}" for entry in new]
+        return new
 
     return record(ledger, decide)
 
 
-def _taken_back(entries: pd.DataFrame, row: pd.Series, actor: Actor) -> Entry:
+def _undo_entry(entries: pd.DataFrame, row: pd.Series, actor: Actor) -> Entry:
     kind = str(row["kind"])
     if kind == "exception":
         if int(row["seq"]) not in set(standing_exceptions(entries)["seq"]):
-            raise _since(row)
-        return _revocation(row, Actor(actor.by, actor.why or _WHY))
-    about = ["school_code", "student_number"] if kind in ("decision", "scope") else ["submission_id"]
-    same = entries[(entries["kind"] == kind) & (entries[about] == row[about]).all(axis=1)]
+            raise _newer_decision(row)
+        return _revocation(row, Actor(actor.by, actor.why or _UNDO_REASON))
+    key = ["school_code", "student_number"] if kind in ("decision", "scope") else ["submission_id"]
+    same = entries[(entries["kind"] == kind) & (entries[key] == row[key]).all(axis=1)]
     if (same["seq"] > row["seq"]).any():
-        raise _since(row)
+        raise _newer_decision(row)
     before = same[same["seq"] < row["seq"]].sort_values("seq")
-    return _restored(row, before.iloc[-1] if len(before) else None, actor)
+    return _restore_entry(row, before.iloc[-1] if len(before) else None, actor)
 
 
-def _restored(row: pd.Series, before: pd.Series | None, actor: Actor) -> Entry:
+def _restore_entry(row: pd.Series, before: pd.Series | None, actor: Actor) -> Entry:
     """Return an entry that repeats the decision `before`, or that removes the decision if there is none."""
     stands, action = (row, "reopen" if row["kind"] == "decision" else UNDO) if before is None else (before, "")
     data = json_object(stands["data"]) | {"undoes": int(row["seq"])}
@@ -155,7 +155,7 @@ def _restored(row: pd.Series, before: pd.Series | None, actor: Actor) -> Entry:
         str(row["kind"]),
         action or str(stands["action"]),
         actor.by.strip(),
-        actor.why.strip() or (_WHY if before is None else str(before["why"]) or _WHY),
+        actor.why.strip() or (_UNDO_REASON if before is None else str(before["why"]) or _UNDO_REASON),
         submission_id=str(stands["submission_id"]),
         made_on=str(stands["made_on"]),
         data=data,
@@ -163,34 +163,34 @@ def _restored(row: pd.Series, before: pd.Series | None, actor: Actor) -> Entry:
     ).about(row.to_dict())
 
 
-def _since(row: pd.Series) -> RefusedError:
+def _newer_decision(row: pd.Series) -> RefusedError:
     name = f"{row['school_code']}/{row['student_number']}"
     return RefusedError(f"{name} 之后又有新的决定，不能撤销", remedy="请查看这名学生，再作决定")
 
 
-def settle_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> str:
+def resolve_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> str:
     """Resolve one shared fault of the newest run or check; return a Chinese line.
 
     Raises:
         UsageError: the fault or the way is unknown, or no name was given.
         RefusedError: the values differ from person to person or have several meanings, so no alias is possible.
     """
-    if how not in HOW:
-        raise UsageError(f"没有了结方式 {how}", where="--as", remedy=f"请写 {'、'.join(HOW)} 之一")
+    if how not in RESOLUTIONS:
+        raise UsageError(f"没有了结方式 {how}", where="--as", remedy=f"请写 {'、'.join(RESOLUTIONS)} 之一")
     actor = Actor(by, why)
     newest = newest_counting(cohort.reports_folder)
     faults = newest[1].get("shared_faults", []) if newest else []
-    fault = next((one for one in faults if one["number"] == number), None)
+    fault = next((other for other in faults if other["number"] == number), None)
     if newest is None or fault is None:
-        listed = "、".join(str(one["number"]) for one in faults if not one["settled"]) or "没有"
+        listed = "、".join(str(other["number"]) for other in faults if not other["settled"]) or "没有"
         raise UsageError(f"没有编号为 {number} 的整体问题", where="--settle", remedy=f"最近一次运行中的编号：{listed}")
-    same = [one for one in faults if cause_of(one) == cause_of(fault)]
-    aliases = {} if how == "students" else _aliases(cohort, read_table(newest[0], "findings"), same)
+    related = [other for other in faults if cause_of(other) == cause_of(fault)]
+    aliases = {} if how == "students" else _aliases(cohort, read_table(newest[0], "findings"), related)
     new = Entry("shared_fault", how, actor.by, actor.why)
     with open_ledger(cohort) as ledger:  # first: it may refuse the name
-        ledger.append(*(replace(new, rule=one["rule"], data={"number": one["number"]}) for one in same))
-    told = _add_aliases(cohort, aliases) if aliases else "已交回学生更正"
-    return f"{told}；下一次 mingce run 起生效"
+        ledger.append(*(replace(new, rule=other["rule"], data={"number": other["number"]}) for other in related))
+    message = _add_aliases(cohort, aliases) if aliases else "已交回学生更正"
+    return f"{message}；下一次 mingce run 起生效"
 
 
 def _aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) -> dict[tuple[str, str], str]:
@@ -200,8 +200,8 @@ def _aliases(cohort: Cohort, findings: Frame, faults: list[dict[str, str]]) -> d
         raise RefusedError("没有设置自己的规则文件夹", where="cohort.toml", remedy='请加上 [rules] folder = "rules"')
     if field.sensitive != "no" or field.type not in ("code", "text", "region"):
         raise RefusedError(f"{field.label}各人不同，不能作别名", remedy="请重新导出，或用 --as students 交回学生")
-    mine = findings["shared_fault"].isin([fault["number"] for fault in faults]) & (findings["field"] == name)
-    pairs = findings.loc[mine, ["given", "expected"]].drop_duplicates()
+    is_fault = findings["shared_fault"].isin([fault["number"] for fault in faults]) & (findings["field"] == name)
+    pairs = findings.loc[is_fault, ["given", "expected"]].drop_duplicates()
     pairs = pairs[(pairs["given"] != "") & (pairs["expected"] != "")]
     if pairs.empty:
         why = "已经交回学生更正" if faults[0]["settled"] else f"学籍库里没有{field.label}可以对照，不知道是哪一项"

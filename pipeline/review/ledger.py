@@ -70,7 +70,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         at, account = self._clock().astimezone(SHANGHAI).isoformat(timespec="seconds"), system_account()
         seq, previous = _head(connection)
         keys = {entry.unique_key for entry in new if entry.unique_key}
-        known: dict[str | None, int] = _looked_up(connection, ENTRIES.c.unique_key, ENTRIES.c.seq, keys)
+        known: dict[str | None, int] = _select_map(connection, ENTRIES.c.unique_key, ENTRIES.c.seq, keys)
         rows: list[dict[str, Any]] = []
         private: list[dict[str, Any]] = []
         stored: list[Stored] = []
@@ -109,7 +109,7 @@ class Ledger(AbstractContextManager["Ledger"]):
     def hashes(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the hash by `seq` of these entries. Missing entries are left out."""
         with reading(self._engine) as connection:
-            return _looked_up(connection, ENTRIES.c.seq, ENTRIES.c.hash, set(numbers))
+            return _select_map(connection, ENTRIES.c.seq, ENTRIES.c.hash, set(numbers))
 
     def verify(self) -> list[str]:
         """Return a Chinese line for each error of the chain; [] if it is intact."""
@@ -181,15 +181,15 @@ def _with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> E
     by = entry.by.strip()
     if not by:
         return entry
-    own = reviewers.get(account, "")
-    if reviewers and by not in (own, account) and "source" not in entry.data:
-        whose = f"只能以“{own}”的名义办理" if own else "没有登记可用的姓名"
+    name = reviewers.get(account, "")
+    if reviewers and by not in (name, account) and "source" not in entry.data:
+        reason = f"只能以“{name}”的名义办理" if name else "没有登记可用的姓名"
         raise RefusedError(
-            f"账号 {account} {whose}",
+            f"账号 {account} {reason}",
             where="--by",
             remedy="请本人用自己的账号办理，或更正 [review] reviewers",
         )
-    bound = bool(own) and by == own and "source" not in entry.data
+    bound = bool(name) and by == name and "source" not in entry.data
     return replace(entry, data={**entry.data, "named": "account" if bound else "typed"})
 
 
@@ -206,7 +206,7 @@ def _head(connection: Connection) -> tuple[int, str]:
     return (int(last[0]), str(last[1])) if last else (0, FIRST)
 
 
-def _looked_up(
+def _select_map(
     connection: Connection, key: sa.Column[Any], value: sa.Column[Any], wanted: Collection[Any]
 ) -> dict[Any, Any]:
     """Return `value` by `key` for the existing rows with these keys."""
@@ -268,28 +268,28 @@ def write_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
 def known_heads(cohort: Cohort) -> list[Head]:
     """Return every recorded head of this cohort's ledger, oldest first. Earlier versions recorded none."""
     runs = (cohort.reports_folder / "runs").glob("[!.]*")
-    seen: list[tuple[object, str, str]] = [
+    recorded: list[tuple[object, str, str]] = [
         ((read_summary(run) or {}).get("ledger"), run.name[:15], f"运行 {run.name}") for run in runs
     ]
     for witness in (cohort.folder / "signed").glob(f"*/{WITNESS}"):
         with suppress(OSError, ValueError):
-            seen.append((json.loads(witness.read_text(encoding="utf-8")), "", f"签字 {witness.parent.name}"))
+            recorded.append((json.loads(witness.read_text(encoding="utf-8")), "", f"签字 {witness.parent.name}"))
     heads: set[Head] = set()
-    for kept, at, where in seen:
-        told = cast("dict[str, Any]", kept if isinstance(kept, dict) else {})
-        number, entry_hash = told.get("number"), told.get("hash")
+    for stored, at, where in recorded:
+        head = cast("dict[str, Any]", stored if isinstance(stored, dict) else {})
+        number, entry_hash = head.get("number"), head.get("hash")
         if isinstance(number, int) and number > 0 and isinstance(entry_hash, str):
-            heads.add(Head(at or str(told.get("at", "")), number, entry_hash, where))
+            heads.add(Head(at or str(head.get("at", "")), number, entry_hash, where))
     return sorted(heads)
 
 
 def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
     """Return the recorded heads that the ledger lacks and that no `restore` entry explains."""
-    seen = known_heads(cohort)
-    hashes = ledger.hashes([head.number for head in seen])
+    recorded = known_heads(cohort)
+    hashes = ledger.hashes([head.number for head in recorded])
     restored = [json_object(text) for text in ledger.entries("restore")["data"]]
     explained = {(int(number), str(text)) for data in restored for number, text, _ in data.get("explains", [])}
-    return [h for h in seen if hashes.get(h.number) != h.hash and (h.number, h.hash) not in explained]
+    return [h for h in recorded if hashes.get(h.number) != h.hash and (h.number, h.hash) not in explained]
 
 
 def require_intact(cohort: Cohort, ledger: Ledger) -> None:

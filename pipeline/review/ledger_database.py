@@ -72,23 +72,23 @@ def network_share(text: str, folder: Path, mounts: Path = Path("/proc/self/mount
     if str(path).startswith("\\\\"):
         return "Windows"
     rows = [line.split()[1:3] for line in mounts.read_text().splitlines()] if mounts.is_file() else []
-    over = [row for row in rows if path.is_relative_to(row[0].replace("\\040", " "))]
-    kind = max(over, key=lambda row: len(row[0]), default=["", ""])[1]
+    containing = [row for row in rows if path.is_relative_to(row[0].replace("\\040", " "))]
+    kind = max(containing, key=lambda row: len(row[0]), default=["", ""])[1]
     return kind if kind.startswith(_SHARES) else ""
 
 
 @contextmanager
-def faults_told(engine: Engine) -> Generator[None]:
+def translated(engine: Engine) -> Generator[None]:
     """Raise MingceError, in Chinese, for SQLite's errors of disk, rights and locks in its file. Other errors pass."""
     try:
         yield
     except DatabaseError as error:
         name = str(getattr(error.orig, "sqlite_errorname", ""))
         faults = report_table("words")["ledger_faults"]
-        told = next((one for one in faults if name.startswith(tuple(one["names"]))), None)
-        if told is None:
+        message = next((fault for fault in faults if name.startswith(tuple(fault["names"]))), None)
+        if message is None:
             raise
-        raise MingceError(told["what"], where=str(engine.url.database), remedy=told["remedy"]) from None
+        raise MingceError(message["what"], where=str(engine.url.database), remedy=message["remedy"]) from None
 
 
 def _private_file(path: Path) -> None:
@@ -127,45 +127,45 @@ def open_engine(url: sa.URL) -> Engine:
             event.listen(engine, "begin", _on_begin)
         else:
             engine = sa.create_engine(url, pool_pre_ping=True, pool_size=2)
-        found = _made(engine)
+        version = _create_tables(engine)
     except ModuleNotFoundError as error:
-        wrong = f"缺少数据库驱动 {error.name}：请安装 mingce[postgresql]"
+        message = f"缺少数据库驱动 {error.name}：请安装 mingce[postgresql]"
     except OSError as error:
-        wrong = f"不能建立账本文件 {url.database}（{reason_of(error)}），请核对路径和权限"
+        message = f"不能建立账本文件 {url.database}（{reason_of(error)}），请核对路径和权限"
     except OperationalError as error:
-        wrong = f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"
+        message = f"打不开账本（{type(error.orig).__name__}）：请核对地址、权限和数据库是否在运行"
     else:
-        if found == SCHEMA:
+        if version == SCHEMA:
             return engine
-        wrong = f"账本的版本（{found}）比本程序新，请升级 mingce 后再用"
-    raise ConfigurationError([wrong], where="[ledger] url")
+        message = f"账本的版本（{version}）比本程序新，请升级 mingce 后再用"
+    raise ConfigurationError([message], where="[ledger] url")
 
 
-def _made(engine: Engine) -> str:
+def _create_tables(engine: Engine) -> str:
     """Create the ledger's tables if there are none, and return their version."""
     with reading(engine) as connection:
-        found = schema_of(connection)
-    if not found:
+        version = schema_of(connection)
+    if not version:
         with writing(engine) as connection:
             metadata.create_all(connection)
-            found = schema_of(connection)  # another process may have made them since
-            if not found:
-                found = SCHEMA
-                connection.execute(sa.insert(VERSION).values(version_num=found))
-    return found
+            version = schema_of(connection)  # another process may have made them since
+            if not version:
+                version = SCHEMA
+                connection.execute(sa.insert(VERSION).values(version_num=version))
+    return version
 
 
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
     """Yield a connection in a transaction that reads."""
-    with faults_told(engine), engine.connect() as connection, connection.begin():
+    with translated(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Generator[Connection]:
     """Yield a connection in a transaction that excludes other writers."""
-    with faults_told(engine), engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
+    with translated(engine), engine.connect().execution_options(mingce_write=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(1835625317)"))
         yield connection

@@ -1,4 +1,4 @@
-"""The desk: a run's tables under today's decisions. All ways of deciding use it, so they accept and refuse alike."""
+"""The review snapshot: a run's tables with today's decisions. Command line, worksheets and desk decide on it alike."""
 
 from __future__ import annotations
 
@@ -32,36 +32,38 @@ from pipeline.review.exceptions import apply_exceptions
 from pipeline.run_folder import latest_run, newer_runs, newest_counting, read_summary, unread_of
 from pipeline.tables import AS_GIVEN, read_table
 
-Student = Mapping[str, Any]  # one row of a desk's people
-Seen = Mapping[str, str]
+Student = Mapping[str, Any]  # one row of a snapshot's people
+SeenStates = Mapping[str, str]
 """SCHOOL/NUMBER to the `_basis` of that student at the moment of looking: a decision applies to that state only."""
 KINDS = ("decision", "reading", "exception", "withdrawal", "scope", "signature", "acceptance")
-"""The entries that a desk reads."""
+"""Kinds of ledger entries that a snapshot reads."""
 OUTSIDE = "cohort.outside"
 """The rule that reports submissions of registered people who are outside the class."""
 
 
 class StudentNumbers:
-    """Where students stand in `rows` of a roster or registry. `schools` are the codes that a number may begin with."""
+    """The positions of students in `rows` of a roster or registry. A number may begin with a code in `schools`."""
 
     def __init__(self, rows: pd.DataFrame, schools: Collection[str]) -> None:
         self._codes, self._schools = rows["school_code"].tolist(), schools
-        self._places = rows.groupby("student_number").indices
+        self._positions = rows.groupby("student_number").indices
 
-    def place(self, text: str) -> int:
+    def position(self, text: str) -> int:
         """Return the position of NUMBER or SCHOOL/NUMBER in `rows`. Raises UsageError if none or several have it."""
-        code, number = self.named(text)
-        at = [position for position in self._places.get(number, ()) if code in ("", self._codes[position])]
-        if not at:
+        code, number = self.split(text)
+        found = [position for position in self._positions.get(number, ()) if code in ("", self._codes[position])]
+        if not found:
             raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
-        if len(schools := sorted({self._codes[position] for position in at})) > 1:
+        if len(schools := sorted({self._codes[position] for position in found})) > 1:
             candidates = "、".join(f"{code}/{number}" for code in schools)
             raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{candidates}")
-        if len(at) > 1:
-            raise UsageError(f"学籍库里学号 {text} 有 {len(at)} 人", remedy="请先由教务更正学籍库，再运行 mingce run")
-        return int(at[0])
+        if len(found) > 1:
+            raise UsageError(
+                f"学籍库里学号 {text} 有 {len(found)} 人", remedy="请先由教务更正学籍库，再运行 mingce run"
+            )
+        return int(found[0])
 
-    def named(self, text: str) -> tuple[str, str]:
+    def split(self, text: str) -> tuple[str, str]:
         """Split SCHOOL/NUMBER. The school is "" if no school has this code."""
         code, _, number = text.partition("/")
         return (code.strip(), number.strip()) if code.strip() in self._schools else ("", text.strip())
@@ -80,23 +82,23 @@ class RunTables:
     extras: pd.DataFrame | None = None
     """Rows of `headcount` (school, college, education_level, major, extra); None where it is not known yet."""
     summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The run's summary: what it could not read, when it was made, the last ledger entry that it read."""
+    """The run's summary."""
 
-    def knows(self, text: str) -> bool:
+    def contains(self, text: str) -> bool:
         """Return whether a student has this number, or a submission id begins with this text."""
-        _, number = self.numbers.named(text)
+        _, number = self.numbers.split(text)
         known = self.people["student_number"].eq(number).any() or self.submissions["student_number"].eq(number).any()
         return bool(known or self.submissions["submission_id"].str.startswith(text).any())
 
     def refuse_unread(self, college: College) -> None:
         """Raise RefusedError if the college's registry or a source of its students could not be read."""
-        lacking = unread_of(self.summary, college.code, college.name)
-        if lacking:
-            raise RefusedError(f"最近一次运行{lacking}", where=str(college), remedy="请处理后重新运行 mingce run")
+        unread = unread_of(self.summary, college.code, college.name)
+        if unread:
+            raise RefusedError(f"最近一次运行{unread}", where=str(college), remedy="请处理后重新运行 mingce run")
 
     @cached_property
     def numbers(self) -> StudentNumbers:
-        """The students' places in `people`."""
+        """The positions of students in `people`."""
         return StudentNumbers(self.people, self.schools)
 
 
@@ -112,11 +114,11 @@ class ReviewSnapshot:
 
     def student(self, text: str) -> Student:
         """Return the row of NUMBER or SCHOOL/NUMBER. Raises the errors of `StudentNumbers.place`."""
-        return self.students([self.tables.numbers.place(text)])[0]
+        return self.students([self.tables.numbers.position(text)])[0]
 
-    def students(self, places: Iterable[int]) -> list[Student]:
+    def students(self, positions: Iterable[int]) -> list[Student]:
         """Return the rows at these positions of `people`."""
-        return records(self.people.iloc[list(places)])
+        return records(self.people.iloc[list(positions)])
 
     def reasons(self, row: Student, submission_id: str = "") -> list[str]:
         """Return the messages of the student's open critical findings, or of another submission's."""
@@ -125,25 +127,25 @@ class ReviewSnapshot:
 
     def submission(self, submission_id: str) -> Mapping[str, Any]:
         """Return the row of one submission."""
-        return cast("dict[str, Any]", self.tables.submissions.iloc[self._places[submission_id]].to_dict())
+        return cast("dict[str, Any]", self.tables.submissions.iloc[self._positions[submission_id]].to_dict())
 
     def extras(self, college: College) -> pd.DataFrame:
         """Return the counting submissions that claim this college and match no registry row (名单外)."""
-        given, people = self.tables.submissions, self.people
-        counting = (given["superseded_by"] == "") & ~is_in(given["submission_id"], self.withdrawn)
+        submissions, people = self.tables.submissions, self.people
+        counting = (submissions["superseded_by"] == "") & ~is_in(submissions["submission_id"], self.withdrawn)
         outside = self.findings["submission_id"][self.findings["rule"] == OUTSIDE]
         standing = pd.concat([people["submission_id"], people["approved_submission_id"], outside])
-        return college.rows_of(given[counting & ~is_in(given["submission_id"], standing)])
+        return college.rows_of(submissions[counting & ~is_in(submissions["submission_id"], standing)])
 
     @cached_property
     def _blocking(self) -> dict[str, list[str]]:
         blocking = open_critical(self.findings)
-        told = pd.DataFrame({"owner": owners_of(blocking), "message": blocking["message"].to_numpy()})
-        return {str(key): list(group) for key, group in told.drop_duplicates().groupby("owner")["message"]}
+        messages = pd.DataFrame({"owner": owners_of(blocking), "message": blocking["message"].to_numpy()})
+        return {str(key): list(group) for key, group in messages.drop_duplicates().groupby("owner")["message"]}
 
     @cached_property
-    def _places(self) -> dict[str, int]:
-        return {submission_id: at for at, submission_id in enumerate(self.tables.submissions["submission_id"])}
+    def _positions(self) -> dict[str, int]:
+        return {key: position for position, key in enumerate(self.tables.submissions["submission_id"])}
 
 
 def build_snapshot(tables: RunTables, entries: pd.DataFrame, today: date) -> ReviewSnapshot:
@@ -152,8 +154,8 @@ def build_snapshot(tables: RunTables, entries: pd.DataFrame, today: date) -> Rev
     withdrawn = withdrawn_submission_ids(entries)
     counting = tables.people["submission_id"].mask(tables.people["submission_id"].isin(withdrawn), "")
     # the later submission of each student that was neither taken nor withdrawn
-    told = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
-    later = counting.map(told.drop_duplicates("submission_id").set_index("submission_id")["given"])
+    found = findings[(findings["rule"] == "cohort.later_uncertified") & ~findings["given"].isin(list(withdrawn))]
+    later = counting.map(found.drop_duplicates("submission_id").set_index("submission_id")["given"])
     people = tables.people.assign(submission_id=counting, later_id=later.astype("str").fillna(""))
     known = set(tables.submissions["submission_id"]) - withdrawn
     states = decision_states(people, known, standing_decisions(entries), submissions=tables.submissions, lapsed=lapsed)
@@ -164,20 +166,20 @@ def build_snapshot(tables: RunTables, entries: pd.DataFrame, today: date) -> Rev
     return ReviewSnapshot(tables, people.assign(status=status), findings, frozenset(withdrawn))
 
 
-def open_tables(cohort: Cohort, known: str = "") -> tuple[RunTables, date]:
+def open_tables(cohort: Cohort, required: str = "") -> tuple[RunTables, date]:
     """Return the newest run's tables and the day of decisions: `as_of` if the run set one, else today.
 
-    If that run lacks the student or submission `known`, the newest partial run that has it is returned.
+    If that run lacks the student or submission `required`, the newest partial run that has it is returned.
     """
     run = newest_run(cohort)
     summary = read_summary(run) or {}
-    as_of, made = str(summary.get("as_of", "")), str(summary.get("started_at", ""))[:10]
-    day = date.fromisoformat(as_of) if as_of and as_of != made else datetime.now(SHANGHAI).date()
+    as_of, started = str(summary.get("as_of", "")), str(summary.get("started_at", ""))[:10]
+    day = date.fromisoformat(as_of) if as_of and as_of != started else datetime.now(SHANGHAI).date()
     tables = load_tables(cohort, run)
-    if known and not tables.knows(known):
+    if required and not tables.contains(required):
         newer = sorted((run.parent / name for name in newer_runs(cohort.reports_folder, run.name)), reverse=True)
         others = (load_tables(cohort, path) for path in newer if (path / "tables" / "roster.parquet").is_file())
-        tables = next((other for other in others if other.knows(known)), tables)
+        tables = next((other for other in others if other.contains(required)), tables)
     return tables, day
 
 
@@ -210,12 +212,12 @@ def people_of(roster: pd.DataFrame, registry: pd.DataFrame, schools: dict[str, s
     """Return the roster with `school_code`, `registry_digest` (computed if absent) and the registry's other fields."""
     codes = {name: code for code, name in schools.items()}
     digests = registry["registry_digest"] if "registry_digest" in registry.columns else registry_digest(registry)
-    more = [*fields.in_registry(), AS_GIVEN]
-    more = [name for name in more if name in registry.columns and name not in roster.columns]
-    rows = registry.assign(registry_digest=digests)[[*KEY, *more, "registry_digest"]].drop_duplicates(KEY)
+    extra = [*fields.in_registry(), AS_GIVEN]
+    extra = [name for name in extra if name in registry.columns and name not in roster.columns]
+    rows = registry.assign(registry_digest=digests)[[*KEY, *extra, "registry_digest"]].drop_duplicates(KEY)
     coded = roster.assign(school_code=roster["school"].map(codes).fillna("").astype("str"))
-    both = coded.merge(rows, on=KEY, how="left", validate="m:1")
-    return both.assign(**{name: both[name].fillna("").astype("str") for name in [*more, "registry_digest"]})
+    joined = coded.merge(rows, on=KEY, how="left", validate="m:1")
+    return joined.assign(**{name: joined[name].fillna("").astype("str") for name in [*extra, "registry_digest"]})
 
 
 def of_college(people: pd.DataFrame, code: str, college: str) -> pd.DataFrame:
@@ -228,24 +230,25 @@ def college_students(people: pd.DataFrame, college: College) -> pd.DataFrame:
     rows = of_college(people, college.code, college.name)
     if rows.empty:
         known = people[["school_code", "college"]].drop_duplicates().sort_values(["school_code", "college"])
-        listed = "、".join("/".join(each) for each in known.itertuples(index=False, name=None))
+        listed = "、".join("/".join(key) for key in known.itertuples(index=False, name=None))
         raise UsageError(f"名册中没有院系 {college} 的学生", remedy=f"名册中有：{listed}")
     return rows
 
 
-def _basis(row: Student) -> str:
+def _state_digest(row: Student) -> str:
     """Return the digest of what a decision is made on: the counting submission and the registry row."""
     return digest(str(row["submission_id"]), str(row["registry_digest"]))
 
 
-def seen_in(people: pd.DataFrame) -> dict[str, str]:
-    """Return the `Seen` states of people rows of a desk or a run."""
-    return {student_name(row): _basis(row) for row in records(people[[*KEY, "submission_id", "registry_digest"]])}
+def seen_states(people: pd.DataFrame) -> dict[str, str]:
+    """Return the `SeenStates` of people rows of a snapshot or a run."""
+    rows = records(people[[*KEY, "submission_id", "registry_digest"]])
+    return {student_name(row): _state_digest(row) for row in rows}
 
 
-def unseen(row: Student, seen: Seen | None) -> str:
+def why_unseen(row: Student, seen: SeenStates | None) -> str:
     """Return why the student's current state was not `seen`, or "". None means no check."""
-    if seen is None or seen.get(student_name(row)) == _basis(row):
+    if seen is None or seen.get(student_name(row)) == _state_digest(row):
         return ""
     if student_name(row) in seen:
         return "您看过之后，提交或学籍又有改动，请重新查看"
@@ -253,15 +256,15 @@ def unseen(row: Student, seen: Seen | None) -> str:
 
 
 def seen_in_run(cohort: Cohort, run_id: str) -> dict[str, str]:
-    """Return the `Seen` states of all students in an earlier run. Raises UsageError if there is none of this name."""
+    """Return the `SeenStates` of all students in an earlier run. Raises UsageError if there is none of this name."""
     runs = cohort.reports_folder / "runs"
     if run_id not in {path.name for path in runs.glob("[!.]*")}:
         raise UsageError(f"没有运行 {run_id}", where="--seen", remedy="运行编号见 mingce review list 的最后一行")
-    return seen_in(_people_in(cohort, runs / run_id))
+    return seen_states(_people_in(cohort, runs / run_id))
 
 
 def seen_in_latest(cohort: Cohort, numbers: set[str] | None = None) -> dict[str, str] | None:
-    """Return the `Seen` states (of these numbers) in the run of `latest.txt`, the default; None if there is no run."""
+    """Return the `SeenStates` (of these numbers) in the run of `latest.txt`, the default; None if there is no run."""
     latest = latest_run(cohort.reports_folder)
     if latest is None:
         return None
@@ -269,7 +272,7 @@ def seen_in_latest(cohort: Cohort, numbers: set[str] | None = None) -> dict[str,
         people = _people_in(cohort, latest[0])
     except InputError:  # damaged tables: the next `run` writes new ones
         return None
-    return seen_in(people if numbers is None else people[people["student_number"].isin(list(numbers))])
+    return seen_states(people if numbers is None else people[people["student_number"].isin(list(numbers))])
 
 
 def _people_in(cohort: Cohort, run: Path) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from pipeline.tables import Frame
 KIND = "scope"
 YEARS = "other_years"
 """Kind of the office's answers: the many rows of other years in a school's registry do not belong to the class."""
-_MOVED = 0.1  # share of a registry's rows: if more have moved to other years, the office is asked again
+_MAX_MOVED = 0.1  # share of a registry's rows: if more have moved to other years, the office is asked again
 REASONS = ("休学", "保留学籍", "参军入伍", "退学", "转学", "延长学习年限", "留级或降级", "死亡", "其他")
 
 
@@ -43,49 +43,51 @@ def decide_scope(
     """
 
     def decide(entries: Frame, outcome: ActionOutcome) -> list[Entry]:
-        desk = ScopeSnapshot(registry, entries)
-        made: list[Entry] = []
+        snapshot = ScopeSnapshot(registry, entries)
+        new: list[Entry] = []
         for number in dict.fromkeys(numbers):
-            entry = desk.decide(number, actor, inside=inside, proof=proof, reason=reason)
-            (outcome.already if entry is None else outcome.done).append("/".join(desk.key(number)))
-            made += [] if entry is None else [entry]
-        return made
+            entry = snapshot.decide(number, actor, inside=inside, proof=proof, reason=reason)
+            (outcome.already if entry is None else outcome.done).append("/".join(snapshot.key(number)))
+            new += [] if entry is None else [entry]
+        return new
 
     return record(ledger, decide, KIND)
 
 
-def answered_years(asked: Mapping[str, Mapping[str, Any]], year: int, entries: Frame) -> dict[str, dict[str, Any]]:
-    """Return `asked` (by school: `rows`, and counts of other `years`) with `answered`: the last answer still fits."""
-    own = entries[entries["kind"] == YEARS].drop_duplicates("school_code", keep="last")
-    answers = {str(row["school_code"]): json_object(row["data"]) for row in own.to_dict("records")}
+def answered_years(questions: Mapping[str, Mapping[str, Any]], year: int, entries: Frame) -> dict[str, dict[str, Any]]:
+    """Return `questions` (by school: `rows`, counts of other `years`) with `answered`: the last answer still fits."""
+    answered = entries[entries["kind"] == YEARS].drop_duplicates("school_code", keep="last")
+    answers = {str(row["school_code"]): json_object(row["data"]) for row in answered.to_dict("records")}
     return {
-        code: {**one, "answered": code in answers and _fits(one, year, answers[code])} for code, one in asked.items()
+        code: {**question, "answered": code in answers and _still_fits(question, year, answers[code])}
+        for code, question in questions.items()
     }
 
 
-def _fits(asked: Mapping[str, Any], year: int, answer: Mapping[str, Any]) -> bool:
-    shares = [{name: n / one["rows"] for name, n in one["years"].items()} for one in (asked, answer)]
+def _still_fits(question: Mapping[str, Any], year: int, answer: Mapping[str, Any]) -> bool:
+    shares = [{name: n / side["rows"] for name, n in side["years"].items()} for side in (question, answer)]
     now, then = [{**share, "": 1 - sum(share.values())} for share in shares]
     moved = sum(max(now.get(name, 0) - then.get(name, 0), 0) for name in now)
-    return answer["year"] == year and moved <= _MOVED
+    return answer["year"] == year and moved <= _MAX_MOVED
 
 
 def answer_years(
-    asked: Mapping[str, Mapping[str, Any]], year: int, ledger: Ledger, wanted: Sequence[str], actor: Actor
+    questions: Mapping[str, Mapping[str, Any]], year: int, ledger: Ledger, schools: Sequence[str], actor: Actor
 ) -> ActionOutcome:
-    """Record that rows of other years are outside the class, for the schools `wanted` or, if empty, all `asked`."""
+    """Record that rows of other years are outside the class, for `schools` or, if empty, all of `questions`."""
     actor.need_reason("确认", "请写明依据，例如导出的是全校在校生")
-    strange = [code for code in wanted if code not in asked]
-    if strange:
-        raise UsageError(f"没有要确认的：{'、'.join(strange)}", where="--school", remedy="请核对学校代码")
+    unknown = [code for code in schools if code not in questions]
+    if unknown:
+        raise UsageError(f"没有要确认的：{'、'.join(unknown)}", where="--school", remedy="请核对学校代码")
 
     def answer(entries: Frame, outcome: ActionOutcome) -> list[Entry]:
-        laid = answered_years(asked, year, entries)
-        for code in wanted or asked:
-            (outcome.already if laid[code]["answered"] else outcome.done).append(code)
+        current = answered_years(questions, year, entries)
+        for code in schools or questions:
+            (outcome.already if current[code]["answered"] else outcome.done).append(code)
         who = (actor.by.strip(), actor.why.strip())
-        told = {code: {name: asked[code][name] for name in ("rows", "years")} | {"year": year} for code in outcome.done}
-        return [Entry(YEARS, "outside", *who, code, data=data) for code, data in told.items()]
+        names = ("rows", "years")
+        answers = {code: {name: questions[code][name] for name in names} | {"year": year} for code in outcome.done}
+        return [Entry(YEARS, "outside", *who, code, data=data) for code, data in answers.items()]
 
     return record(ledger, answer, YEARS)
 
@@ -96,12 +98,12 @@ class ScopeSnapshot:
     def __init__(self, registry: Frame, entries: Frame) -> None:
         self._registry, self._numbers = registry, StudentNumbers(registry, set(registry["school_code"]))
         self._known: dict[tuple[str, str], Mapping[Any, Any]] = {
-            _student(each): each for each in scope_decisions(entries).to_dict("records")
+            _student(row): row for row in scope_decisions(entries).to_dict("records")
         }
 
     def key(self, number: str) -> tuple[str, str]:
         """Return school code and number of NUMBER or SCHOOL/NUMBER. Raises the errors of `StudentNumbers.place`."""
-        return _student(self._registry.iloc[self._numbers.place(number)])
+        return _student(self._registry.iloc[self._numbers.position(number)])
 
     def decide(self, number: str, actor: Actor, *, inside: bool, proof: str, reason: str = "") -> Entry | None:
         """Return the entry of this decision, or None if the same one stands. Raises the errors of `decide_scope`."""
@@ -110,16 +112,16 @@ class ScopeSnapshot:
         if proof not in PROOFS:
             raise UsageError(f"没有证明“{proof}”", where="--proof", remedy=f"可选：{'、'.join(PROOFS)}")
         actor.need_reason("登记", "请写明依据，例如文号和日期")
-        rows = self._registry.iloc[[self._numbers.place(number)]]
+        rows = self._registry.iloc[[self._numbers.position(number)]]
         row = rows.iloc[0]
         key, made_on = _student(row), str(scope_digests(rows).iloc[0])
         standing = self._known.get(key)
         if standing is None and inside and not row["outside_registry"] and not row["status_unknown"]:
             raise RefusedError(f"{'/'.join(key)} 本来就在本届", where="--student", remedy="不用再登记")
-        said = {"inside": inside, "reason": reason, "row_digest": made_on}
-        if standing is not None and said == {name: standing[name] for name in said}:
+        decision = {"inside": inside, "reason": reason, "row_digest": made_on}
+        if standing is not None and decision == {name: standing[name] for name in decision}:
             return None
-        self._known[key] = said
+        self._known[key] = decision
         who = ("in" if inside else "out", actor.by.strip(), actor.why.strip())
         return Entry(KIND, *who, made_on=made_on, data={"reason": reason, "proof": proof}).about(row.to_dict())
 

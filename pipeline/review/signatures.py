@@ -27,8 +27,8 @@ VERSION = 2
 _LISTED = ["student_number", "name", "gender", "class_name", "education_level", "major"]
 _SIDES = ("姓名、性别、班级、学历或专业", "提交的内容", "学籍信息")
 _CODE_BYTES = 10
-_SHOWN = 20  # students that changed since, by number
-_COLLEGES = 30  # so many colleges are listed for comparing; the others need a code
+_MAX_STUDENTS = 20  # students that changed since, by number
+_MAX_COLLEGES = 30  # so many colleges are listed for comparing; the others need a code
 _NUMBERS = ["registered", "male", "female", "approved"]
 _STATE = [
     "signed_at", "signed_by", "signed_digest", "signed_files", "only_listed", "accepted_at", "accepted_by", "standing",
@@ -65,8 +65,8 @@ def _changes(then: Mapping[str, str], people: pd.DataFrame) -> list[str]:
         return ["签字时的明细已按保存期清除，不能逐人指出"]
     now = person_parts(people)
     differing = sorted(number for number in {*then, *now} if then.get(number) != now.get(number))
-    lines = [f"学号 {number}：{_change(then.get(number), now.get(number))}" for number in differing[:_SHOWN]]
-    return [*lines, f"等共 {len(differing)} 人"] if len(differing) > _SHOWN else lines
+    lines = [f"学号 {number}：{_change(then.get(number), now.get(number))}" for number in differing[:_MAX_STUDENTS]]
+    return [*lines, f"等共 {len(differing)} 人"] if len(differing) > _MAX_STUDENTS else lines
 
 
 def _change(then: str | None, now: str | None) -> str:
@@ -120,36 +120,36 @@ class Signature:
 
 def signatures(entries: pd.DataFrame) -> list[Signature]:
     """Return every signature ever made, oldest first, from `Ledger.entries()`."""
-    return [Signature(row) for row in _of(entries, "signature") if row["action"] == "sign"]
+    return [Signature(row) for row in _rows_of(entries, "signature") if row["action"] == "sign"]
 
 
 def standing_signature(entries: pd.DataFrame, code: str, college: str) -> Signature | None:
     """Return the college's last signature, or None if it never signed or revoked it."""
-    own = entries[(entries["school_code"] == code) & (entries["college"] == college)]
-    last = next(reversed(_of(own, "signature")), None)
+    rows = entries[(entries["school_code"] == code) & (entries["college"] == college)]
+    last = next(reversed(_rows_of(rows, "signature")), None)
     return Signature(last) if last is not None and last["action"] == "sign" else None
 
 
-def scope_since(desk: ReviewSnapshot, entries: pd.DataFrame, code: str, college: str) -> list[str]:
+def scope_since(snapshot: ReviewSnapshot, entries: pd.DataFrame, code: str, college: str) -> list[str]:
     """Return the reason, and numbers, if it was decided after the run who of the college belongs to the class."""
-    run = desk.tables.summary
+    run = snapshot.tables.summary
     number, ended = (run.get("ledger") or {}).get("number", sys.maxsize), str(run.get("finished_at") or "9999")
-    own = entries[(entries["kind"] == "scope") & (entries["school_code"] == code) & (entries["college"] == college)]
-    new = own[(own["seq"] > number) | (own["at"] > ended)]["student_number"].drop_duplicates()
-    told = ["最近一次运行之后又登记了谁在本届，请先运行 mingce run"] if len(new) else []
-    return [*told, *(f"学号 {one}：登记了是否在本届" for one in new.head(_SHOWN))]
+    rows = entries[(entries["kind"] == "scope") & (entries["school_code"] == code) & (entries["college"] == college)]
+    new = rows[(rows["seq"] > number) | (rows["at"] > ended)]["student_number"].drop_duplicates()
+    reason = ["最近一次运行之后又登记了谁在本届，请先运行 mingce run"] if len(new) else []
+    return [*reason, *(f"学号 {student}：登记了是否在本届" for student in new.head(_MAX_STUDENTS))]
 
 
-def unsigned(desk: ReviewSnapshot, entries: pd.DataFrame, code: str, college: str) -> list[str]:
-    """Return why a college's desk rows are not what it signed: the reason, then changes; [] if they are."""
+def unsigned(snapshot: ReviewSnapshot, entries: pd.DataFrame, code: str, college: str) -> list[str]:
+    """Return why a college's rows are not what it signed: the reason, then changes; [] if they are."""
     signature = standing_signature(entries, code, college)
     if signature is None:
         return ["还没有签字"]
     if signature.version != VERSION:
         return ["原来的签字只签了名单，没有签提交的内容和学籍信息，请重新签字"]
-    people = of_college(desk.people, code, college)
+    people = of_college(snapshot.people, code, college)
     if signature.digest == signed_digest(people):
-        return scope_since(desk, entries, code, college)
+        return scope_since(snapshot, entries, code, college)
     return ["签字后数据有改动，请重新签字", *_changes(signature.parts, people)]
 
 
@@ -160,7 +160,7 @@ def college_states(entries: pd.DataFrame) -> pd.DataFrame:
     is "1" if an older version signed the names only.
     """
     states: dict[tuple[str, str], dict[str, str]] = {}
-    for row in _of(entries, "signature", "acceptance"):
+    for row in _rows_of(entries, "signature", "acceptance"):
         key, made_on = (str(row["school_code"]), str(row["college"])), str(row["made_on"])
         at, by, data = str(row["at"]), str(row["by"]), json_object(row["data"])
         if row["kind"] == "signature":
@@ -175,17 +175,17 @@ def college_states(entries: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SIGNATURE_TABLE).astype("str")
 
 
-def _of(entries: pd.DataFrame, *kinds: str) -> list[dict[str, Any]]:
+def _rows_of(entries: pd.DataFrame, *kinds: str) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", entries[entries["kind"].isin(kinds)].to_dict("records"))
 
 
 @dataclass(frozen=True)
 class FileVerdict:
-    """`equal`: file and data are as signed. `told` reports it in one Chinese line, `lines` in detail."""
+    """`equal`: file and data are as signed. `line` says so in Chinese, `details` has more lines."""
 
     equal: bool
-    told: str
-    lines: list[str]
+    line: str
+    details: list[str]
 
 
 def file_sha256(path: Path) -> str:
@@ -198,38 +198,39 @@ def file_sha256(path: Path) -> str:
         raise InputError("读不出这个文件", where=path.name, remedy="请核对文件的权限") from None
 
 
-def verify_file(sha256: str, desk: ReviewSnapshot, entries: pd.DataFrame) -> FileVerdict:
+def verify_file(sha256: str, snapshot: ReviewSnapshot, entries: pd.DataFrame) -> FileVerdict:
     """Compare a file's SHA-256 with those of signatures and scans, then today's data with what was signed."""
-    made = signatures(entries)
-    signature = next((one for one in reversed(made) if sha256 in one.files.values()), None)
-    scans = [row for row in _of(entries, "scan") if json_object(row["data"])["sha256"] == sha256]
+    signed_before = signatures(entries)
+    signature = next((item for item in reversed(signed_before) if sha256 in item.files.values()), None)
+    scans = [row for row in _rows_of(entries, "scan") if json_object(row["data"])["sha256"] == sha256]
     scan = scans[-1] if scans else None
     if signature is None and scan is not None:
-        signature = next((one for one in reversed(made) if one.digest == scan["made_on"]), None)
+        signature = next((item for item in reversed(signed_before) if item.digest == scan["made_on"]), None)
     if signature is None:
         other = "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
         states = college_states(entries)
         signed = states[(states["signed_at"] != "") & (states["only_listed"] == "")]
         places = list(zip(signed["school_code"], signed["college"], strict=True))
-        found = [standing_signature(entries, str(code), str(college)) for code, college in places[:_COLLEGES]]
+        found = [standing_signature(entries, str(code), str(college)) for code, college in places[:_MAX_COLLEGES]]
         lines = [line for one in found if one for line in (f"{_who_signed(one)}，校验码 {one.code}", *_majors(one))]
-        more = ["其余院系请用 mingce sign verify --code 校验码 查看"] if len(places) > _COLLEGES else []
+        extra = ["其余院系请用 mingce sign verify --code 校验码 查看"] if len(places) > _MAX_COLLEGES else []
         head = "签字时的人数，请逐专业对照：" if lines else "还没有学院签过字"
-        return FileVerdict(False, other, [head, *lines, *more])
-    changed = _now(signature, desk, entries)
-    what = f"{'签字扫描件' if scan is not None else '人数表'}：{_who_signed(signature)}"
-    return FileVerdict(not changed, "原件，但数据已有改动" if changed else "原件", [what, *changed])
+        return FileVerdict(False, other, [head, *lines, *extra])
+    changed = _changes_since(signature, snapshot, entries)
+    head_line = f"{'签字扫描件' if scan is not None else '人数表'}：{_who_signed(signature)}"
+    return FileVerdict(not changed, "原件，但数据已有改动" if changed else "原件", [head_line, *changed])
 
 
-def verify_code(typed: str, desk: ReviewSnapshot, entries: pd.DataFrame) -> FileVerdict:
+def verify_code(typed: str, snapshot: ReviewSnapshot, entries: pd.DataFrame) -> FileVerdict:
     """Return who signed what and when under a printed code. An unknown one is not `equal`; UsageError if it is none."""
     code = crockford.decode_base32(typed)
     if len(code) != len("7K3M-9QTE-0ABC-DEFG"):
         raise UsageError("校验码应为四组、每组四个字母或数字", where="--code", remedy="请照人数表页脚填写")
-    signature = next((one for one in reversed(signatures(entries)) if one.code == code), None)
+    signature = next((item for item in reversed(signatures(entries)) if item.code == code), None)
     if signature is None:
         return FileVerdict(False, f"没有人签过校验码为 {code} 的人数表", [])
-    return FileVerdict(True, _who_signed(signature), [*_majors(signature), *_now(signature, desk, entries)])
+    details = [*_majors(signature), *_changes_since(signature, snapshot, entries)]
+    return FileVerdict(True, _who_signed(signature), details)
 
 
 def _who_signed(signature: Signature) -> str:
@@ -245,12 +246,12 @@ def _majors(signature: Signature) -> list[str]:
     return [*lines, f"  合计：在册 {sum(int(row[2]) for row in signature.majors)}"]
 
 
-def _now(signature: Signature, desk: ReviewSnapshot, entries: pd.DataFrame) -> list[str]:
+def _changes_since(signature: Signature, snapshot: ReviewSnapshot, entries: pd.DataFrame) -> list[str]:
     code, college = signature.school_code, signature.college
     last = standing_signature(entries, code, college)
     if last is None:
         return ["这份签字后来撤销了"]
     if last.digest != signature.digest:
         return [f"学院后来又签过字：{_who_signed(last)}，校验码 {last.code}"]
-    known = len(of_college(desk.people, code, college))
-    return unsigned(desk, entries, code, college) if known else ["现在的名册中没有这个院系"]
+    known = len(of_college(snapshot.people, code, college))
+    return unsigned(snapshot, entries, code, college) if known else ["现在的名册中没有这个院系"]

@@ -32,12 +32,12 @@ from pipeline.review.signatures import (
     unsigned,
 )
 
-Keep = Callable[[ReviewSnapshot, College, str, Mapping[str, str]], dict[str, str]]
+WriteFiles = Callable[[ReviewSnapshot, College, str, Mapping[str, str]], dict[str, str]]
 """Writes a college's final files for this signed digest, and returns their SHA-256 by name.
 
 The last argument holds those that an earlier signature under the same digest recorded: such files stay as they are.
 """
-_SIGN_ANEW = "请学院核对后由副书记用 mingce sign 签字"
+_SIGN_REMEDY = "请学院核对后由副书记用 mingce sign 签字"
 
 
 class Signed(NamedTuple):
@@ -56,8 +56,8 @@ class Terms:
     today: date
 
 
-def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, actor: Actor, keep: Keep) -> Signed:
-    """Record the vice secretary's signature for a college. `keep` writes its final files before that.
+def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, actor: Actor, write: WriteFiles) -> Signed:
+    """Record the vice secretary's signature for a college. `write` writes its final files before that.
 
     Raises:
         RefusedError: unread data, another name, an unapproved student, or no reason for a late or repeated signature.
@@ -65,19 +65,19 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
     tables.refuse_unread(college)
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        desk = build_snapshot(tables, entries, actor.today)
+        snapshot = build_snapshot(tables, entries, actor.today)
         _need_secretary(terms.secretaries, college, actor.by)
-        if since := scope_since(desk, entries, college.code, college.name):
+        if since := scope_since(snapshot, entries, college.code, college.name):
             raise RefusedError(since[0], where=str(college), lines=since[1:])
-        rows = _all_approved(desk, college)
+        rows = _need_all_approved(snapshot, college)
         current = signed_digest(rows)
         before = standing_signature(entries, college.code, college.name)
         if before is not None and before.digest == current:
             return []
-        waiting = _may_be_missing(desk, college)
-        _reason_where_needed(entries, college, actor, terms, waiting)
-        same = (one.files for one in reversed(signatures(entries)) if one.digest == current)
-        files = keep(desk, college, current, next(same, {}))
+        maybe_missing = _count_maybe_missing(snapshot, college)
+        _need_reason(entries, college, actor, terms, maybe_missing)
+        earlier = (signature.files for signature in reversed(signatures(entries)) if signature.digest == current)
+        files = write(snapshot, college, current, next(earlier, {}))
         data = {
             "version": VERSION,
             "run": tables.run_id,
@@ -85,12 +85,12 @@ def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, acto
             "late_days": max((terms.today - terms.due).days, 0),
             "majors": majors_of(rows),
             "files": files,
-            "extras": waiting,
+            "extras": maybe_missing,
         }
         entry = _entry("signature", "sign", college, current, actor, data)
         return [replace(entry, personal={"people": person_parts(rows)})]
 
-    return _signed(ledger, college, decide)
+    return _append_and_read(ledger, college, decide)
 
 
 def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
@@ -98,7 +98,7 @@ def revoke(ledger: Ledger, college: College, actor: Actor) -> None:
     actor.need_reason("撤销签字")
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        signature = _standing(entries, college, "还没有签字，无从撤销")
+        signature = _need_signature(entries, college, "还没有签字，无从撤销")
         return [_entry("signature", "revoke", college, signature.digest, actor)]
 
     ledger.append_if(decide, *KINDS)
@@ -110,39 +110,39 @@ def accept(
     """Record that the office accepts a college, and fix its `standing`. RefusedError unless it signed these data."""
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        desk = build_snapshot(tables, entries, actor.today)
-        refused = unsigned(desk, entries, college.code, college.name)
+        snapshot = build_snapshot(tables, entries, actor.today)
+        refused = unsigned(snapshot, entries, college.code, college.name)
         signature = standing_signature(entries, college.code, college.name)
         if refused or signature is None:
-            raise RefusedError(refused[0], where=str(college), lines=refused[1:], remedy=_SIGN_ANEW)
+            raise RefusedError(refused[0], where=str(college), lines=refused[1:], remedy=_SIGN_REMEDY)
         accepted = entries[(entries["kind"] == "acceptance") & (entries["seq"] > signature.seq)]
-        own = (accepted["school_code"] == college.code) & (accepted["college"] == college.name)
+        is_college = (accepted["school_code"] == college.code) & (accepted["college"] == college.name)
         data = {"standing": dict(standing or {})}
-        return [] if own.any() else [_entry("acceptance", "accept", college, signature.digest, actor, data)]
+        return [] if is_college.any() else [_entry("acceptance", "accept", college, signature.digest, actor, data)]
 
-    return _signed(ledger, college, decide)
+    return _append_and_read(ledger, college, decide)
 
 
-def _signed(ledger: Ledger, college: College, decide: Callable[[pd.DataFrame], list[Entry]]) -> Signed:
+def _append_and_read(ledger: Ledger, college: College, decide: Callable[[pd.DataFrame], list[Entry]]) -> Signed:
     new = bool(ledger.append_if(decide, *KINDS))
-    return Signed(_standing(ledger.entries("signature"), college, "还没有签字"), new)
+    return Signed(_need_signature(ledger.entries("signature"), college, "还没有签字"), new)
 
 
 def file_scan(ledger: Ledger, college: College, actor: Actor, sha256: str) -> bool:
     """Record the SHA-256 of a scan of the signed paper; return whether it is new. Raises if none has signed."""
 
     def decide(entries: pd.DataFrame) -> list[Entry]:
-        signature = _standing(entries, college, "学院还没有签字，扫描件无从归档", _SIGN_ANEW)
+        signature = _need_signature(entries, college, "学院还没有签字，扫描件无从归档", _SIGN_REMEDY)
         entry = _entry("scan", "keep", college, signature.digest, actor, {"sha256": sha256})
         return [replace(entry, unique_key=f"scan/{college}/{signature.digest}/{sha256}")]
 
     return ledger.append_if(decide, *KINDS)[0].new
 
 
-def _standing(entries: pd.DataFrame, college: College, lacking: str, remedy: str = "") -> Signature:
+def _need_signature(entries: pd.DataFrame, college: College, message: str, remedy: str = "") -> Signature:
     signature = standing_signature(entries, college.code, college.name)
     if signature is None:
-        raise RefusedError(lacking, where=str(college), remedy=remedy)
+        raise RefusedError(message, where=str(college), remedy=remedy)
     return signature
 
 
@@ -153,15 +153,15 @@ def _entry(
     return Entry(kind, action, by, why, college.code, college=college.name, made_on=made_on, data=data or {})
 
 
-def _all_approved(desk: ReviewSnapshot, college: College) -> pd.DataFrame:
+def _need_all_approved(snapshot: ReviewSnapshot, college: College) -> pd.DataFrame:
     """Return the college's rows. Raises RefusedError if somebody is not approved, or outside and not decided on."""
-    rows = college_students(desk.people, college)
-    found = open_critical(desk.findings[desk.findings["rule"] == OUTSIDE])
-    asked = found if found.empty else college.rows_of(found)
-    if len(asked):  # outside the class by the registry alone
-        numbers = "、".join(dict.fromkeys(asked["student_number"].head(20)))
+    rows = college_students(snapshot.people, college)
+    found = open_critical(snapshot.findings[snapshot.findings["rule"] == OUTSIDE])
+    undecided = found if found.empty else college.rows_of(found)
+    if len(undecided):  # outside the class by the registry alone
+        numbers = "、".join(dict.fromkeys(undecided["student_number"].head(20)))
         raise RefusedError(
-            f"有 {len(asked)} 人学籍状态不在本届却提交了信息，还没有决定是否列入。学号：{numbers}",
+            f"有 {len(undecided)} 人学籍状态不在本届却提交了信息，还没有决定是否列入。学号：{numbers}",
             where=str(college),
             remedy="请用 mingce scope out 或 mingce scope in 登记，再运行 mingce run",
         )
@@ -178,27 +178,27 @@ def _all_approved(desk: ReviewSnapshot, college: College) -> pd.DataFrame:
     )
 
 
-def _may_be_missing(desk: ReviewSnapshot, college: College) -> int:
+def _count_maybe_missing(snapshot: ReviewSnapshot, college: College) -> int:
     """Count extras that the registry may lack: valid ID number of no registry row, a name, a registry class."""
-    own, people = desk.extras(college), desk.people
-    known = is_in(own["class_name"], people["class_name"][people["school"] == college.school])
-    unknown = ~is_in(own["id_number"], people["id_number"])
-    told = (own["name"] != "") & (own["class_name"] != "")
-    return int((IdNumbers(own["id_number"]).valid & unknown & known & told).sum())
+    extras, people = snapshot.extras(college), snapshot.people
+    known = is_in(extras["class_name"], people["class_name"][people["school"] == college.school])
+    unknown = ~is_in(extras["id_number"], people["id_number"])
+    filled_in = (extras["name"] != "") & (extras["class_name"] != "")
+    return int((IdNumbers(extras["id_number"]).valid & unknown & known & filled_in).sum())
 
 
-def _reason_where_needed(entries: pd.DataFrame, college: College, actor: Actor, terms: Terms, waiting: int) -> None:
+def _need_reason(entries: pd.DataFrame, college: College, actor: Actor, terms: Terms, maybe_missing: int) -> None:
     if actor.why.strip():
         return
-    own = [one for one in signatures(entries) if one.place == str(college)]
-    if own and own[-1].version == VERSION:
+    earlier = [signature for signature in signatures(entries) if signature.place == str(college)]
+    if earlier and earlier[-1].version == VERSION:
         raise RefusedError("这个院系签过字，再次签字要写明原因", where="--why")
     if terms.today > terms.due:
         late = (terms.today - terms.due).days
         raise RefusedError(f"已过上交日期 {terms.due}（{late} 天），要写明原因", where="--why")
-    if waiting:
+    if maybe_missing:
         raise RefusedError(
-            f"有 {waiting} 条名单外的提交可能是学籍库漏了的人（身份证号码有效，班级在册），要写明原因",
+            f"有 {maybe_missing} 条名单外的提交可能是学籍库漏了的人（身份证号码有效，班级在册），要写明原因",
             where="--why",
             remedy=f"或先处理：mingce review withdraw --extras {college} 撤销，或换用补齐的学籍库再运行",
         )

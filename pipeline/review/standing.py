@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.cohort_sections import Standing
 
 Z = 1.959964  # 95 %
-SMALL = 30  # colleges with fewer submissions show the interval too: it says more than the rank
+SMALL_COLLEGE = 30  # colleges with fewer submissions show the interval too: it says more than the rank
 
 
 def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
@@ -26,13 +26,13 @@ def standing(colleges: pd.DataFrame, weights: Standing) -> pd.DataFrame:
         (weights.rework, colleges["rework"], colleges["submitted"], True),
     ]
     score = low = high = pd.Series(0.0, index=colleges.index)
-    for weight, rate, count, bad in parts:
+    for weight, rate, count, inverted in parts:
         below, above = wilson(rate, count)
-        earned = ((1 - rate) if bad else rate).astype("float64")  # nothing without a submission, also for rework
+        share = ((1 - rate) if inverted else rate).astype("float64")  # nothing without a submission, also for rework
         points = 100 * weight / total
-        score = score + points * earned.where(count > 0, 0.0)
-        low = low + points * (1 - above if bad else below)
-        high = high + points * (1 - below if bad else above)
+        score = score + points * share.where(count > 0, 0.0)
+        low = low + points * (1 - above if inverted else below)
+        high = high + points * (1 - below if inverted else above)
     empty = colleges["registered"] == 0
     score = score.mask(empty, 0.0).round(1)
     return colleges.assign(
@@ -54,15 +54,15 @@ def wilson(rate: pd.Series, count: pd.Series) -> tuple[pd.Series, pd.Series]:
     p = rate.astype("float64")
     middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * (p * (1 - p) / n + Z**2 / (4 * n**2)).map(sqrt)
-    some = count > 0
-    return (middle - half).clip(0, 1).where(some, 0.0), (middle + half).clip(0, 1).where(some, 1.0)
+    nonempty = count > 0
+    return (middle - half).clip(0, 1).where(nonempty, 0.0), (middle + half).clip(0, 1).where(nonempty, 1.0)
 
 
 def formula_text(weights: Standing, *, intervals: bool = True) -> str:
     """Return the Chinese formula under the table. `intervals`: whether the table shows them."""
     total = weights.first_pass + weights.on_time + weights.rework
     first, on_time, rework = (f"{100 * w / total:g}" for w in (weights.first_pass, weights.on_time, weights.rework))
-    small = f"；提交不足 {SMALL} 人的院系同时给出 95% 区间，名次仅供参考" if intervals else ""
+    small = f"；提交不足 {SMALL_COLLEGE} 人的院系同时给出 95% 区间，名次仅供参考" if intervals else ""
     return (
         f"得分 = {first} × 一次通过率 + {on_time} × 按时提交率 + {rework} ×（1 − 返工率），满分 100；"
         f"得分相同名次并列{small}。"
@@ -71,7 +71,7 @@ def formula_text(weights: Standing, *, intervals: bool = True) -> str:
 
 def rework_rates(students: pd.DataFrame) -> pd.DataFrame:
     """Return `school, college, rework`: of the students with a submission, the share `resubmitted` or `returned`."""
-    handed_in = students[students["submission_id"] != ""]
-    again = handed_in["resubmitted"] | handed_in["returned"]
-    rates = handed_in.assign(rework=again.astype("float64")).groupby(["school", "college"])["rework"].mean()
+    submitted = students[students["submission_id"] != ""]
+    reworked = submitted["resubmitted"] | submitted["returned"]
+    rates = submitted.assign(rework=reworked.astype("float64")).groupby(["school", "college"])["rework"].mean()
     return rates.reset_index()

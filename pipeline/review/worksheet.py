@@ -1,4 +1,4 @@
-"""Import of decision rows, each once: a row that stays in the sheet never decides again, but a rewritten one does."""
+"""Import of decision rows. A row that stays in the sheet is imported once; a rewritten row is imported again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.review.actions import Actor, decision_entry, is_repeated, overrule
 from pipeline.review.chain import Entry, digest, json_object
 from pipeline.review.decision_rows import (
     COLUMNS,
-    OFFERED,
+    OPINION_CHOICES,
     OPINIONS,
     SCOPE_OPINIONS,
     DecisionRows,
@@ -30,25 +30,26 @@ from pipeline.review.review_snapshot import (
     KINDS,
     ReviewSnapshot,
     RunTables,
-    Seen,
+    SeenStates,
     Student,
     build_snapshot,
     newest_run,
     seen_in_latest,
-    unseen,
+    why_unseen,
 )
 from pipeline.review.scope_decisions import KIND, REASONS, ScopeSnapshot
 from pipeline.tables import Frame, read_table
 
-_TOLD = 1_000  # rows that a summary lists
+_MAX_ROWS = 1_000  # rows that a summary lists
 _OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前已读", "refused": "未能执行", "bad": "看不懂"}
 _Row = dict[str, str]
 _Decide = Callable[[_Row, str], list[Entry]]
-_Place = TypeVar("_Place")
+_Import = Callable[[Frame, str], "list[RowResult]"]
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
-class Read:
+class RowResult:
     """The result of one row: `row` as in the sheet, `outcome` (key of `_OUTCOMES`), `why` if not applied."""
 
     row: int
@@ -57,12 +58,12 @@ class Read:
     why: str = ""
 
 
-class _Reading:
-    """What the last reading of a source left in the ledger (`before`: the rows' digests by student)."""
+class _LastReading:
+    """The last reading of a source, from the ledger. `previous`: digests of the rows by school code and number."""
 
-    def __init__(self, entries: Frame, source: str, report: list[Read]) -> None:
-        self._source, self._report = source, report
-        self.before: dict[tuple[str, str], list[str]] = {}
+    def __init__(self, entries: Frame, source: str, report: list[RowResult]) -> None:
+        self._source, self._results = source, report
+        self.previous: dict[tuple[str, str], list[str]] = {}
         self._refused: dict[tuple[str, str, str], str] = {}
         read = entries["data"].str.contains('"rows":', regex=False)
         for row in entries[entries["kind"].isin(["decision", "reading", KIND]) & read].to_dict("records"):
@@ -70,38 +71,38 @@ class _Reading:
             if data.get("source") != source:
                 continue
             key = (str(row["school_code"]), str(row["student_number"]))
-            self.before[key] = [str(mark) for mark in data["rows"]]
+            self.previous[key] = [str(mark) for mark in data["rows"]]
             if row["action"] == "refused":
                 self._refused[*key, str(data["mark"])] = str(json_object(row["values"]).get("refused", "未能执行"))
             elif "mark" in data:
                 self._refused.pop((*key, str(data["mark"])), None)
 
-    def told(self, row: _Row, outcome: str, why: str = "") -> None:
-        self._report.append(Read(int(row["row"]), row["学号"], outcome, why))
+    def report(self, row: _Row, outcome: str, why: str = "") -> None:
+        self._results.append(RowResult(int(row["row"]), row["学号"], outcome, why))
 
-    def placed(self, rows: Frame, place: Callable[[_Row], _Place]) -> dict[_Place, list[_Row]]:
+    def group_by_student(self, rows: Frame, place: Callable[[_Row], _Key]) -> dict[_Key, list[_Row]]:
         """Group rows by the student that `place` finds. Rows without a student but with an opinion are refused."""
-        found: dict[_Place, list[_Row]] = {}
+        found: dict[_Key, list[_Row]] = {}
         for row in cast("list[_Row]", rows.to_dict("records")):
             try:
                 found.setdefault(place(row), []).append(row)
             except UsageError as error:
                 if row["意见"]:
-                    self.told(row, "refused", f"{error.what}。{error.remedy}")  # uncut: see `_why`
+                    self.report(row, "refused", f"{error.what}。{error.remedy}")  # uncut: see `_why`
         return found
 
-    def of_student(self, student: Mapping[str, object], rows: list[_Row], decide: _Decide) -> list[Entry]:
+    def entries_of(self, student: Mapping[str, object], rows: list[_Row], decide: _Decide) -> list[Entry]:
         """Return entries of the rows that are new since the last reading. Rows refused then are reported again."""
         key = (str(student["school_code"]), str(student["student_number"]))
         rows = [row for row in rows if row["意见"]]  # a removed opinion is new when written again
-        before, now = self.before.get(key, []), [_row_digest(row) for row in rows]
+        before, now = self.previous.get(key, []), [_row_digest(row) for row in rows]
         known = Counter(before)
         made: list[Entry] = []
         for row, mark in zip(rows, now, strict=True):
             if known[mark] > 0:
                 known[mark] -= 1
                 why = self._refused.get((*key, mark), "")
-                self.told(row, "refused" if why else "seen", why)
+                self.report(row, "refused" if why else "seen", why)
             else:
                 made += decide(row, mark)
         if not made and sorted(now) != sorted(before):
@@ -115,47 +116,47 @@ class _Reading:
 
 
 def import_decisions(
-    tables: RunTables, ledger: Ledger, rows: Frame, source: str, today: date, seen: Seen | None = None
-) -> list[Read]:
+    tables: RunTables, ledger: Ledger, rows: Frame, source: str, today: date, seen: SeenStates | None = None
+) -> list[RowResult]:
     """Import decisions in one transaction and return what became of each row.
 
     Rows are compared with the last reading of the same `source` (file or sheet). A row that is refused is recorded, so
     that it never applies to data that its writer did not see. A row without 提交编号 decides on what was `seen`.
     """
-    report: list[Read] = []
+    results: list[RowResult] = []
 
     def decide(entries: Frame) -> list[Entry]:
-        desk, reading = build_snapshot(tables, entries, today), _Reading(entries, source, report)
-        placed = reading.placed(rows, lambda row: tables.numbers.place(_number_of(row, tables.schools)))
-        each = zip(desk.students(placed), placed.values(), strict=True)
+        snapshot, reading = build_snapshot(tables, entries, today), _LastReading(entries, source, results)
+        placed = reading.group_by_student(rows, lambda row: tables.numbers.position(_number_of(row, tables.schools)))
+        groups = zip(snapshot.students(placed), placed.values(), strict=True)
         return [
             entry
-            for person, own in each
-            for entry in reading.of_student(person, own, _decider(desk, person, seen, reading))
+            for person, own_rows in groups
+            for entry in reading.entries_of(person, own_rows, _decider(snapshot, person, seen, reading))
         ]
 
     ledger.append_if(decide, *KINDS)
-    return sorted(report, key=lambda read: read.row)
+    return sorted(results, key=lambda read: read.row)
 
 
-def _decider(desk: ReviewSnapshot, person: Student, seen: Seen | None, reading: _Reading) -> _Decide:
+def _decider(snapshot: ReviewSnapshot, person: Student, seen: SeenStates | None, reading: _LastReading) -> _Decide:
     """Return a function that makes entries from a row. Each row applies to the state after the previous one."""
     now = person
 
     def decide(row: _Row, mark: str) -> list[Entry]:
         nonlocal now
         action, by, why = OPINIONS.get(row["意见"], ""), row["审核人"], row["说明"]
-        refused = _refusal(desk, now, action, row, seen)
+        refused = _refusal(snapshot, now, action, row, seen)
         if refused:
-            reading.told(row, "refused" if action else "bad", refused)
-            data, personal = {"mark": mark, "run": desk.tables.run_id}, {"opinion": row["意见"], "refused": refused}
+            reading.report(row, "refused" if action else "bad", refused)
+            data, personal = {"mark": mark, "run": snapshot.tables.run_id}, {"opinion": row["意见"], "refused": refused}
             entry = Entry("reading", "refused", by, why, data=data, personal=personal)
             return [replace(entry, submission_id=str(now["submission_id"])).about(now)]
         if is_repeated(now, action, by, why):
-            reading.told(row, "already")
+            reading.report(row, "already")
             return []
-        reading.told(row, "applied", "".join(overruled_decision(desk, now, by)))
-        entry = decision_entry(desk, now, action, by=by, why=why, data={"mark": mark})
+        reading.report(row, "applied", "".join(overruled_decision(snapshot, now, by)))
+        entry = decision_entry(snapshot, now, action, by=by, why=why, data={"mark": mark})
         state = {"approve": "approved", "return": "returned", "reopen": ""}[action]
         approved = now["submission_id"] if action == "approve" else ""
         now = {**now, "decision_state": state, "approved_submission_id": approved, "change_request": False}
@@ -165,62 +166,64 @@ def _decider(desk: ReviewSnapshot, person: Student, seen: Seen | None, reading: 
     return decide
 
 
-def _refusal(desk: ReviewSnapshot, person: Student, action: str, row: _Row, seen: Seen | None) -> str:
+def _refusal(snapshot: ReviewSnapshot, person: Student, action: str, row: _Row, seen: SeenStates | None) -> str:
     if not action:
-        return f"意见应为 {'、'.join(OFFERED)}"
+        return f"意见应为 {'、'.join(OPINION_CHOICES)}"
     if not row["审核人"]:
         return "没有写审核人"
     if action != "approve" and not row["说明"]:
         return f"{row['意见']}要写明说明"
     if not row["提交编号"]:
-        return why_not(desk, person, action, unseen(person, seen))
+        return why_not(snapshot, person, action, why_unseen(person, seen))
     same = str(person["submission_id"]) == row["提交编号"]
-    return why_not(desk, person, action, "" if same else "这名学生现在的提交不是表中的提交编号，请看过新的提交再写")
+    return why_not(snapshot, person, action, "" if same else "这名学生现在的提交不是表中的提交编号，请看过新的提交再写")
 
 
-def take_scope_decisions(cohort: Cohort) -> DecisionRows:
+def import_scope_decisions(cohort: Cohort) -> DecisionRows:
     """Read the table of decisions and import its rows on membership, on data of the newest run (if there is one)."""
-    rows, told = read_decision_rows(cohort)
-    own = None if rows is None else rows[is_scope(rows)]
-    if own is None or own.empty:
-        return rows, told
+    rows, messages = read_decision_rows(cohort)
+    scope_rows = None if rows is None else rows[is_scope(rows)]
+    if scope_rows is None or scope_rows.empty:
+        return rows, messages
     try:
         registry = with_scope(read_table(newest_run(cohort), "registry"))
     except RefusedError as error:
-        return rows, [*told, f"审核表里有 {len(own)} 条是否在本届的意见还没有记入：{error.what}"]
+        return rows, [*messages, f"审核表里有 {len(scope_rows)} 条是否在本届的意见还没有记入：{error.what}"]
     with open_ledger(cohort) as ledger:
-        take = partial(import_scope_rows, registry, cohort.school_names, ledger)
-        return rows, [*told, *_import_each(cohort, own, take, "（是否在本届）")]
+        import_rows = partial(import_scope_rows, registry, cohort.school_names, ledger)
+        return rows, [*messages, *_import_each(cohort, scope_rows, import_rows, "（是否在本届）")]
 
 
-def import_scope_rows(registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str) -> list[Read]:
+def import_scope_rows(
+    registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str
+) -> list[RowResult]:
     """Import new rows on membership. `registry` has the columns of `match.membership`, `schools` maps code to name."""
-    report: list[Read] = []
+    results: list[RowResult] = []
 
     def decide(entries: Frame) -> list[Entry]:
-        desk, reading = ScopeSnapshot(registry, entries), _Reading(entries, f"{source}#{KIND}", report)
-        placed = reading.placed(rows[is_scope(rows)], lambda row: desk.key(_number_of(row, schools)))
-        made: list[Entry] = []
-        for key, own in ({key: list[_Row]() for key in reading.before} | placed).items():
-            about = {"school_code": key[0], "student_number": key[1], "college": ""}
-            made += reading.of_student(about, own, lambda row, _, key=key: _on_scope(desk, key, row, reading))
-        return made
+        snapshot, reading = ScopeSnapshot(registry, entries), _LastReading(entries, f"{source}#{KIND}", results)
+        placed = reading.group_by_student(rows[is_scope(rows)], lambda row: snapshot.key(_number_of(row, schools)))
+        new: list[Entry] = []
+        for key, own_rows in ({key: list[_Row]() for key in reading.previous} | placed).items():
+            student = {"school_code": key[0], "student_number": key[1], "college": ""}
+            new += reading.entries_of(student, own_rows, lambda row, _, key=key: _on_scope(snapshot, key, row, reading))
+        return new
 
     ledger.append_if(decide, KIND, "decision", "reading")
-    return sorted(report, key=lambda read: read.row)
+    return sorted(results, key=lambda read: read.row)
 
 
-def _on_scope(desk: ScopeSnapshot, key: tuple[str, str], row: _Row, reading: _Reading) -> list[Entry]:
+def _on_scope(snapshot: ScopeSnapshot, key: tuple[str, str], row: _Row, reading: _LastReading) -> list[Entry]:
     inside = row["意见"] == "在本届"
-    named = [reason for reason in REASONS if reason in row["说明"]]  # the explanation may contain a reason
-    reason = "" if inside else named[0] if len(named) == 1 else "其他"
+    reasons = [reason for reason in REASONS if reason in row["说明"]]  # the explanation may contain a reason
+    reason = "" if inside else reasons[0] if len(reasons) == 1 else "其他"
     try:
         actor = Actor(row["审核人"], row["说明"])
-        entry = desk.decide("/".join(key), actor, inside=inside, proof=row["证明"], reason=reason)
+        entry = snapshot.decide("/".join(key), actor, inside=inside, proof=row["证明"], reason=reason)
     except MingceError as error:
-        reading.told(row, "refused", f"{error.what}。{error.remedy}" if row["审核人"] else "没有写审核人")
+        reading.report(row, "refused", f"{error.what}。{error.remedy}" if row["审核人"] else "没有写审核人")
         return []
-    reading.told(row, "already" if entry is None else "applied")
+    reading.report(row, "already" if entry is None else "applied")
     return [] if entry is None else [entry]
 
 
@@ -231,7 +234,7 @@ def _number_of(row: _Row, schools: Mapping[str, str]) -> str:
         return number
     code = next((code for code, name in schools.items() if school in (code, name)), "")
     if not code:
-        raise UsageError(f"没有学校 {_short(school)}", remedy="请照 cohort.toml 写学校名称或代码")
+        raise UsageError(f"没有学校 {_masked_number(school)}", remedy="请照 cohort.toml 写学校名称或代码")
     return f"{code}/{number}"
 
 
@@ -242,32 +245,32 @@ def is_scope(rows: Frame) -> pd.Series:
 
 def _row_digest(row: _Row) -> str:
     """Return the digest that identifies a row's decision at the next reading."""
-    about = [row[name] for name in ("提交编号", "证明") if row[name]]  # blank: as before they were columns
-    return digest(*(row[name] for name in COLUMNS[2:5]), *about)[:32]
+    optional = [row[name] for name in ("提交编号", "证明") if row[name]]  # blank: as before they were columns
+    return digest(*(row[name] for name in COLUMNS[2:5]), *optional)[:32]
 
 
-def summary_lines(report: Sequence[Read], source: str = "") -> list[str]:
+def summary_lines(results: Sequence[RowResult], source: str = "") -> list[str]:
     """Return Chinese lines: counts by outcome, then at most `_TOLD` rows that were not applied or overrule someone."""
-    counts = Counter(read.outcome for read in report)
+    counts = Counter(read.outcome for read in results)
     head = f"审核表{f' {source}' if source else ''}：" + "，".join(
         f"{label} {counts[key]} 条" for key, label in _OUTCOMES.items() if counts[key]
     )
-    told = [read for read in report if read.outcome in ("refused", "bad") or (read.outcome == "applied" and read.why)]
-    lines = [f"  第 {read.row} 行 学号 {_short(read.number)}：{_why(read)}" for read in told[:_TOLD]]
-    more = [f"  另有 {len(told) - _TOLD} 行未能执行或看不懂，请先处理上面这些"] if len(told) > _TOLD else []
-    return ([head] if report else []) + lines + more
+    listed = [row for row in results if row.outcome in ("refused", "bad") or (row.outcome == "applied" and row.why)]
+    lines = [f"  第 {row.row} 行 学号 {_masked_number(row.number)}：{_why(row)}" for row in listed[:_MAX_ROWS]]
+    rest = [f"  另有 {len(listed) - _MAX_ROWS} 行未能执行或看不懂，请先处理上面这些"] if len(listed) > _MAX_ROWS else []
+    return ([head] if results else []) + lines + rest
 
 
-def _why(read: Read) -> str:
-    return one_line(read.why.replace(read.number, _short(read.number)) if read.number else read.why)
+def _why(read: RowResult) -> str:
+    return one_line(read.why.replace(read.number, _masked_number(read.number)) if read.number else read.why)
 
 
-def _short(number: str) -> str:
+def _masked_number(number: str) -> str:
     """Mask and cut a student number: the cell may hold an ID number or a page of text."""
     return one_line(mask(number[:40]) if len(number) > 15 else number)
 
 
-DeskRows = tuple[Frame, Frame, Frame]
+ReviewRows = tuple[Frame, Frame, Frame]
 """Students to decide on, their submissions, and the findings of these."""
 
 
@@ -277,23 +280,23 @@ def student_numbers(rows: Frame) -> set[str]:
 
 
 def import_from_file(
-    cohort: Cohort, run_id: str, rows: Frame, desk: list[DeskRows], as_of: date
+    cohort: Cohort, run_id: str, rows: Frame, rows_to_review: list[ReviewRows], as_of: date
 ) -> tuple[list[str], bool]:
     """Import `rows` as decisions on the run `run_id`. Return Chinese lines, and whether the ledger was changed."""
-    students, submissions, findings = (pd.concat(each, ignore_index=True) for each in zip(*desk, strict=True))
+    students, submissions, findings = (pd.concat(part, ignore_index=True) for part in zip(*rows_to_review, strict=True))
     with open_ledger(cohort) as ledger:
         before = ledger.head()
         tables = RunTables(run_id, students, submissions, findings, cohort.school_names)
         seen = seen_in_latest(cohort, student_numbers(rows))
-        take = partial(import_decisions, tables, ledger, today=as_of, seen=seen)
-        return _import_each(cohort, rows, take), ledger.head() != before
+        import_rows = partial(import_decisions, tables, ledger, today=as_of, seen=seen)
+        return _import_each(cohort, rows, import_rows), ledger.head() != before
 
 
-def _import_each(cohort: Cohort, rows: Frame, take: Callable[[Frame, str], list[Read]], about: str = "") -> list[str]:
-    """Import each workbook's rows by `take`; return Chinese lines. A single file goes by its name in cohort.toml."""
-    one = cohort.review.decisions or ""
+def _import_each(cohort: Cohort, rows: Frame, act: _Import, suffix: str = "") -> list[str]:
+    """Import each workbook's rows by `act`; return Chinese lines. A single file goes by its name in cohort.toml."""
+    setting = cohort.review.decisions or ""
     sources = [str(source) for source in rows["source"].unique()] if "source" in rows.columns else []
     parts = [(source, rows[rows["source"] == source]) for source in sources]
-    if len(sources) < 2 and not set(one) & set("*?["):
-        parts = [(one, rows)]
-    return [line for source, own in parts for line in summary_lines(take(own, source), f"{source}{about}")]
+    if len(sources) < 2 and not set(setting) & set("*?["):
+        parts = [(setting, rows)]
+    return [line for source, part in parts for line in summary_lines(act(part, source), f"{source}{suffix}")]

@@ -18,7 +18,7 @@ from pipeline.match.match_stage import CLASSES, Matched, Registries
 from pipeline.match.persons import FLAGS, WITHDRAWN, flag_columns
 from pipeline.normalise.normalise_rows import distinct_ids
 from pipeline.review.decisions import registry_digest
-from pipeline.review.worksheet import DeskRows
+from pipeline.review.worksheet import ReviewRows
 from pipeline.scale.layout import Part, RunSettings
 from pipeline.scale.reading import no_rows
 from pipeline.scale.spool import Spool
@@ -177,8 +177,8 @@ def write_reviewed(spool: Spool, part: Part, tabulated: Tabulated, settings: Run
     return tables
 
 
-def snapshot_rows(spool: Spool, part: Part, numbers: set[str], decided_ids: set[str]) -> DeskRows:
-    """Return the rows of one part that decisions on these student numbers, and those `made_on` submissions, need."""
+def snapshot_rows(spool: Spool, part: Part, numbers: set[str], decided_ids: set[str]) -> ReviewRows:
+    """Return the rows of one part that decisions on these student numbers and on `decided_ids` (submissions) need."""
     students, findings = spool.read(part.name("students")), spool.read(part.name("judged"))
     named, submissions = students[students["student_number"].isin(list(numbers))], spool.read(part.name("submissions"))
     relevant = submissions["submission_id"].isin([*named["submission_id"], *decided_ids])

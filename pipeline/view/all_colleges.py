@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from pipeline.review.standing import SMALL
+from pipeline.review.standing import SMALL_COLLEGE
 from pipeline.tables import Frame, empty
 from pipeline.view.people import count_extras
 from pipeline.view.remaining_work import Course, course_of, family_counts, pace, pace_sentence
@@ -130,7 +130,7 @@ class Overview:
         href = f"{quote(college_folder(code, college))}/dashboard.html" if self.run.has_pages(code) else ""
         statuses, extras = self.run.statuses_of(code).get(college, {}), self.extras[school, college]
         entry = self._entry(row, college, statuses, extras, school if self.several else "", href)
-        if int(row["submitted"]) < SMALL:
+        if int(row["submitted"]) < SMALL_COLLEGE:
             entry["interval"] = f"{row['score_low']:.0f}–{row['score_high']:.0f}"
         step = signature_of(self.run, row).step(entry["left"], extras)
         return {**entry, "at": step, "step": step.word}

@@ -97,5 +97,5 @@ def test_a_file_system_without_locks_is_told_with_the_remedy(name: str):
     fault = sqlite3.OperationalError("locking protocol")
     fault.sqlite_errorname = name
     engine = create_engine("sqlite:///ledger.sqlite")
-    with pytest.raises(MingceError, match=r"不能加锁.*PostgreSQL"), ledger_database.faults_told(engine):
+    with pytest.raises(MingceError, match=r"不能加锁.*PostgreSQL"), ledger_database.translated(engine):
         raise OperationalError("BEGIN", None, fault)

@@ -13,7 +13,7 @@ from pipeline.review.actions import Actor, approve, send_back
 from pipeline.review.decision_rows import listed_students, listing_lines
 from pipeline.review.exceptions import compare_years
 from pipeline.review.granting import add_exception, explain_difference, revoke_exception
-from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_in
+from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_states
 
 from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables
 
@@ -63,7 +63,7 @@ def test_a_number_that_two_of_one_school_have_is_the_registrars_to_mend(ledger):
 
 
 def test_what_was_replaced_since_somebody_looked_is_not_decided(four, ledger):
-    seen = seen_in(build_snapshot(four, ledger.entries(*KINDS), TODAY).people)
+    seen = seen_states(build_snapshot(four, ledger.entries(*KINDS), TODAY).people)
     newer = tables([person("1"), person("4")], [submission("aaaaaaaa2", "1"), submission("s4", "4")])
     corrected = tables([person("1", exam_number="e9")], [submission("aaaaaaaa1", "1")])
     for run in (newer, corrected):
@@ -76,7 +76,7 @@ def test_what_was_replaced_since_somebody_looked_is_not_decided(four, ledger):
     assert ledger.entries().empty
     outcome = actions.approve_ready(newer, ledger, COLLEGE, WANG, seen)
     assert outcome.done == ["10534/4"]
-    assert "又有改动" in dict(outcome.rest)["10534/1"]
+    assert "又有改动" in dict(outcome.skipped)["10534/1"]
 
 
 def test_numbers_that_two_schools_or_nobody_has(four, ledger):
@@ -91,7 +91,7 @@ def test_numbers_that_two_schools_or_nobody_has(four, ledger):
 def test_all_ready_of_a_college_lists_the_rest(four, ledger):
     outcome = actions.approve_ready(four, ledger, COLLEGE, WANG)
     assert outcome.done == ["10534/1", "10534/4"]
-    assert dict(outcome.rest) == {"10534/2": "phone.format 不对", "10534/3": "未提交"}
+    assert dict(outcome.skipped) == {"10534/2": "phone.format 不对", "10534/3": "未提交"}
     with pytest.raises(UsageError, match=r"没有院系 10534/文学院 的学生.*10534/土木学院、12649/土木学院"):
         actions.approve_ready(four, ledger, replace(COLLEGE, name="文学院"), WANG)
 
@@ -132,7 +132,7 @@ def test_a_change_request_is_approved_or_withdrawn(ledger):
     newer = tables([person("1")], [submission("s1", "1"), submission("s2aaaaaa", "1")])
     row = build_snapshot(newer, ledger.entries(), TODAY).people.iloc[0]
     assert (row["status"], row["change_request"]) == ("approved", True)
-    assert actions.approve_ready(newer, ledger, COLLEGE, WANG).rest == [("10534/1", "申请修改，请逐人处理")]
+    assert actions.approve_ready(newer, ledger, COLLEGE, WANG).skipped == [("10534/1", "申请修改，请逐人处理")]
     actions.withdraw(newer, ledger, "s2aaaaaa", WANG)
     row = build_snapshot(first, ledger.entries(), TODAY).people.iloc[0]
     assert (row["status"], row["change_request"]) == ("approved", False)
@@ -222,10 +222,10 @@ def test_the_second_of_two_who_decide_at_once_is_told(ledger):
     run = dataclasses.replace(
         tables([person("1")], [submission("s1", "1")]), summary={"started_at": "2016-11-01T08:00:00+08:00"}
     )
-    assert approve(run, ledger, ["1"], Actor("王老师", "", TODAY)).told == []
-    (line,) = send_back(run, ledger, ["1"], Actor("李老师", "照片不清", TODAY)).told
+    assert approve(run, ledger, ["1"], Actor("王老师", "", TODAY)).messages == []
+    (line,) = send_back(run, ledger, ["1"], Actor("李老师", "照片不清", TODAY)).messages
     assert "10534/1：王老师 已于" in line and "“通过”" in line
-    assert approve(run, ledger, ["1"], Actor("李老师", "", TODAY)).told == []  # one's own
+    assert approve(run, ledger, ["1"], Actor("李老师", "", TODAY)).messages == []  # one's own
 
 
 def test_a_later_row_that_was_not_taken_waits_for_a_person_who_keeps_or_drops_it(ledger):
@@ -239,7 +239,7 @@ def test_a_later_row_that_was_not_taken_waits_for_a_person_who_keeps_or_drops_it
     four = tables([kept, dropped, asked], [*later, *rows], found)
     first = actions.approve_ready(four, ledger, COLLEGE, WANG)
     assert first.done == []
-    assert dict(first.rest) == {
+    assert dict(first.skipped) == {
         "10534/1": "申请修改，请逐人处理", "10534/2": "申请修改，请逐人处理", "10534/3": "联系方式改动较多，请逐人核实",
     }  # fmt: skip
     actions.approve(four, ledger, ["1", "3"], WANG)

@@ -7,7 +7,7 @@ from pipeline.errors import RefusedError, UsageError
 from pipeline.office.desk_cohort import Listing
 from pipeline.office.student_list import change_request
 from pipeline.review.actions import Actor, approve, decide_on, reopen
-from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_in
+from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_states
 
 from .small import TODAY, finding, open_in, person, submission, tables
 
@@ -93,7 +93,7 @@ def test_a_refused_change_leaves_the_approval_as_it_was_before_any_further_run(l
         decide_on("keep", run, ledger, ["1"], Actor("王", "", TODAY))
     with pytest.raises(RefusedError, match="又有改动"):  # another row was looked at
         decide_on("keep", run, ledger, ["1"], ACTOR, {"10534/1": "of another moment"})
-    assert decide_on("keep", run, ledger, ["1"], ACTOR, seen_in(desk.people)).done == ["10534/1"]
+    assert decide_on("keep", run, ledger, ["1"], ACTOR, seen_states(desk.people)).done == ["10534/1"]
     row = build_snapshot(run, ledger.entries(*KINDS), TODAY).student("1")
     assert (row["status"], row["change_request"], row["submission_id"]) == ("approved", False, "s1")
     with pytest.raises(RefusedError, match="没有申请修改"):

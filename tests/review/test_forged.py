@@ -48,7 +48,7 @@ FORGERIES = {
 
 def _told(made, path):
     found = verify_file(file_sha256(path), desk_of(RUN, made), made.entries())
-    return found.equal, found.told
+    return found.equal, found.line
 
 
 @pytest.fixture
@@ -182,8 +182,8 @@ def test_forgeries_of_what_was_signed(checked, capsys, tmp_path):  # noqa: F811
         forged.write_bytes(make(pdf, book) or f"校验码 {folder.name}".encode())
         assert forged.read_bytes() not in (pdf, book), kind
         found = verify_file(file_sha256(forged), desk, entries)
-        assert not found.equal and "不是签字时保存的那份文件" in found.told, kind
-        assert any(folder.name in line for line in found.lines), kind
+        assert not found.equal and "不是签字时保存的那份文件" in found.line, kind
+        assert any(folder.name in line for line in found.details), kind
     assert run("sign", "verify", "--code", folder.name, cohort) == 0
     assert run("sign", "verify", "--code", folder.name[:-1] + "0", cohort) == 6 or folder.name.endswith("0")
 

@@ -236,11 +236,11 @@ def file_of(done):
 def test_a_file_is_what_was_signed_where_its_bytes_are(ledger):
     done = signed(ledger)
     entries = ledger.entries()
-    assert verify_file(file_of(done), desk_of(RUN, ledger), entries).told == "原件"
+    assert verify_file(file_of(done), desk_of(RUN, ledger), entries).line == "原件"
     assert verify_file(file_of(done), desk_of(RUN, ledger), entries).equal
     found = verify_file(sha256(b"another").hexdigest(), desk_of(RUN, ledger), entries)
-    assert not found.equal and found.told == "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
-    assert "  本科采矿：在册 1，男 0，女 1，已通过 1" in found.lines
+    assert not found.equal and found.line == "不是签字时保存的那份文件；在 WPS、Excel 里另存过也会这样"
+    assert "  本科采矿：在册 1，男 0，女 1，已通过 1" in found.details
 
 
 def test_an_original_of_data_that_changed_names_what_changed(ledger):
@@ -248,13 +248,13 @@ def test_an_original_of_data_that_changed_names_what_changed(ledger):
     newer = two(given=("s1", "s3"))
     actions.approve(newer, ledger, ["2"], WANG)
     found = verify_file(file_of(done), desk_of(newer, ledger), ledger.entries())
-    assert not found.equal and found.told == "原件，但数据已有改动"
-    assert "学号 2：提交的内容有改动" in found.lines
+    assert not found.equal and found.line == "原件，但数据已有改动"
+    assert "学号 2：提交的内容有改动" in found.details
     sign(newer, ledger, COLLEGE, terms(), Actor("李书记", "改了", TODAY), kept)
     found = verify_file(file_of(done), desk_of(newer, ledger), ledger.entries())
-    assert not found.equal and "后来又签过字" in found.lines[1]
+    assert not found.equal and "后来又签过字" in found.details[1]
     revoke(ledger, COLLEGE, WANG)
-    assert "撤销" in verify_file(file_of(done), desk_of(newer, ledger), ledger.entries()).lines[1]
+    assert "撤销" in verify_file(file_of(done), desk_of(newer, ledger), ledger.entries()).details[1]
 
 
 def test_what_was_purged_is_not_named_but_told(ledger):
@@ -270,8 +270,8 @@ def test_a_code_tells_who_signed_what_and_when(ledger):
     assert done.signature.code == code_of(done.signature.digest) and len(done.signature.code) == 19
     look_alike = done.signature.code.lower().replace("0", "o").replace("1", "l").replace("-", " ")
     found = verify_code(look_alike, desk_of(RUN, ledger), ledger.entries())
-    assert found.equal and "李 书记 于 2016-11-01" in found.told and "手工填写" in found.told
-    assert found.lines == [
+    assert found.equal and "李 书记 于 2016-11-01" in found.line and "手工填写" in found.line
+    assert found.details == [
         "  本科土木：在册 1，男 1，女 0，已通过 1", "  本科采矿：在册 1，男 0，女 1，已通过 1", "  合计：在册 2",
     ]  # fmt: skip
     assert not verify_code("0000-0000-0000-0000", desk_of(RUN, ledger), ledger.entries()).equal
@@ -285,7 +285,7 @@ def test_the_scan_of_the_signed_paper_is_an_original_too(ledger):
     signed(ledger)
     assert file_scan(ledger, COLLEGE, WANG, "c" * 64) and not file_scan(ledger, COLLEGE, WANG, "c" * 64)
     found = verify_file("c" * 64, desk_of(RUN, ledger), ledger.entries())
-    assert found.equal and found.lines[0].startswith("签字扫描件")
+    assert found.equal and found.details[0].startswith("签字扫描件")
 
 
 def test_only_regular_files_are_looked_at(tmp_path):

@@ -8,7 +8,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.errors import InputError
 from pipeline.review import decision_rows
-from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_in
+from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_states
 from pipeline.review.worksheet import import_decisions, summary_lines
 
 from .small import TODAY, finding, open_in, person, submission, tables
@@ -206,7 +206,7 @@ def test_a_row_decides_on_its_own_number_of_the_submission(ledger):
 
 
 def test_a_row_without_it_decides_on_what_the_latest_run_showed(ledger):
-    before = seen_in(tables([person("1")], [submission("s1", "1")]).people)
+    before = seen_states(tables([person("1")], [submission("s1", "1")]).people)
     for changed in (
         tables([person("1")], [submission("s1", "1"), submission("s2", "1")]),
         tables([person("1", exam_number="e2")], [submission("s1", "1")]),
