@@ -51,17 +51,15 @@ class StudentNumbers:
     def position(self, text: str) -> int:
         """Return the position of NUMBER or SCHOOL/NUMBER in `rows`. Raises UsageError if none or several have it."""
         code, number = self.split(text)
-        found = [position for position in self._positions.get(number, ()) if code in ("", self._codes[position])]
-        if not found:
+        at = [position for position in self._positions.get(number, ()) if code in ("", self._codes[position])]
+        if not at:
             raise UsageError(f"名册中没有学号 {text}", remedy="请核对学号；刚加入学籍库的学生，请先运行 mingce run")
-        if len(schools := sorted({self._codes[position] for position in found})) > 1:
+        if len(schools := sorted({self._codes[position] for position in at})) > 1:
             candidates = "、".join(f"{code}/{number}" for code in schools)
             raise UsageError(f"学号 {text} 不止一人", remedy=f"请写明学校：{candidates}")
-        if len(found) > 1:
-            raise UsageError(
-                f"学籍库里学号 {text} 有 {len(found)} 人", remedy="请先由教务更正学籍库，再运行 mingce run"
-            )
-        return int(found[0])
+        if len(at) > 1:
+            raise UsageError(f"学籍库里学号 {text} 有 {len(at)} 人", remedy="请先由教务更正学籍库，再运行 mingce run")
+        return int(at[0])
 
     def split(self, text: str) -> tuple[str, str]:
         """Split SCHOOL/NUMBER. The school is "" if no school has this code."""

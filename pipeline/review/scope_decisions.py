@@ -58,10 +58,8 @@ def answered_years(questions: Mapping[str, Mapping[str, Any]], year: int, entrie
     """Return `questions` (by school: `rows`, counts of other `years`) with `answered`: the last answer still fits."""
     answered = entries[entries["kind"] == YEARS].drop_duplicates("school_code", keep="last")
     answers = {str(row["school_code"]): json_object(row["data"]) for row in answered.to_dict("records")}
-    return {
-        code: {**question, "answered": code in answers and _still_fits(question, year, answers[code])}
-        for code, question in questions.items()
-    }
+    fits = {code: code in answers and _still_fits(one, year, answers[code]) for code, one in questions.items()}
+    return {code: {**question, "answered": fits[code]} for code, question in questions.items()}
 
 
 def _still_fits(question: Mapping[str, Any], year: int, answer: Mapping[str, Any]) -> bool:

@@ -190,14 +190,12 @@ def import_scope_decisions(cohort: Cohort) -> DecisionRows:
     except RefusedError as error:
         return rows, [*messages, f"审核表里有 {len(scope_rows)} 条是否在本届的意见还没有记入：{error.what}"]
     with open_ledger(cohort) as ledger:
-        import_rows = partial(import_scope_rows, registry, cohort.school_names, ledger)
+        import_rows = partial(import_scope, registry, cohort.school_names, ledger)
         return rows, [*messages, *_import_each(cohort, scope_rows, import_rows, "（是否在本届）")]
 
 
-def import_scope_rows(
-    registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str
-) -> list[RowResult]:
-    """Import new rows on membership. `registry` has the columns of `match.membership`, `schools` maps code to name."""
+def import_scope(registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str) -> list[RowResult]:
+    """Import rows on membership. `registry` has the columns of `match.membership`, `schools` maps code to name."""
     results: list[RowResult] = []
 
     def decide(entries: Frame) -> list[Entry]:

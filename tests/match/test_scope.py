@@ -19,7 +19,7 @@ from pipeline.normalise.normalise_rows import vocabulary
 from pipeline.review.actions import Actor
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import answer_years, answered_years, decide_scope, scope_decisions
-from pipeline.review.worksheet import import_scope_rows
+from pipeline.review.worksheet import import_scope
 from pipeline.scale.layout import RunSettings
 from pipeline.scale.reading import read_registries
 from pipeline.scale.spool import open_spool
@@ -268,7 +268,7 @@ def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
     with open_ledger(load_cohort(tmp_path)) as ledger:
 
         def take(*cells: tuple[str, str, str, str, str]) -> list[str]:
-            report = import_scope_rows(registry, {"10534": "湖南科技大学"}, ledger, opinions(*cells), "decisions.csv")
+            report = import_scope(registry, {"10534": "湖南科技大学"}, ledger, opinions(*cells), "decisions.csv")
             return [read.outcome for read in report]
 
         def outside() -> list[str]:
@@ -278,7 +278,7 @@ def test_the_table_of_decisions_says_who_belongs_each_row_once(tmp_path: Path):
         assert outside() == ["", "参军入伍", ""]
         assert take(back, army) == ["seen", "seen"]
         strange = opinions(("13002", "不在本届", "王老师", "休学", proof)).assign(学校名称="别的学校")
-        (read,) = import_scope_rows(registry, {"10534": "湖南科技大学"}, ledger, strange, "other.csv")
+        (read,) = import_scope(registry, {"10534": "湖南科技大学"}, ledger, strange, "other.csv")
         assert read.outcome == "refused" and "没有学校" in read.why and outside()[2] == ""
         decide_scope(registry, ledger, ["13001"], Actor("李", "退伍返校"), inside=True, proof=proof)
         assert take(back, army) == ["seen", "seen"] and outside() == ["", "", ""]
