@@ -16,11 +16,11 @@ from pipeline.check.rules import (  # noqa: F401 - they fill RULES
     record_rules,  # pyright: ignore[reportUnusedImport]
     registry_rules,  # pyright: ignore[reportUnusedImport]
 )
-from pipeline.check.rules.identity_rules import enrolled_in
+from pipeline.check.rules.identity_rules import enrolled_in, is_faulty
 from pipeline.knowledge.codes import covers
 from pipeline.knowledge.names import equal_names
 from pipeline.knowledge.regions import same_regions
-from pipeline.knowledge.text_columns import by_distinct, fits_pattern, flag
+from pipeline.knowledge.text_columns import by_distinct
 from pipeline.normalise.text_repairs import comparable
 from pipeline.tables import SUBMISSIONS, Frame
 
@@ -53,12 +53,6 @@ def field_equals_registry(table: Frame, facts: Facts, column: str) -> Broken:
     broken = np.zeros(len(table), dtype=bool)
     broken[rows] = ~equal_to_registry(table.iloc[rows], facts, column)
     return Broken(pd.Series(broken, index=table.index), expected=registered)
-
-
-def is_faulty(table: Frame, column: str) -> Mask:
-    """Return where the matched registry row's own value of a field breaks a rule of the registry."""
-    faults = table["registry_faults"]
-    return flag(faults, fits_pattern(faults, rf".* {column} .*"))
 
 
 def equal_to_registry(rows: Frame, facts: Facts, column: str) -> np.ndarray:

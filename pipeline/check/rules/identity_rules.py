@@ -145,6 +145,12 @@ def certified(table: Frame) -> Mask:
     return (table["id_name_row"] >= 0) & ~elsewhere & table["registry_read"]
 
 
+def is_faulty(table: Frame, column: str) -> Mask:
+    """Return where the matched registry row's own value of a field breaks a rule of the registry."""
+    faults = table["registry_faults"]
+    return flag(faults, fits_pattern(faults, rf".* {column} .*"))
+
+
 def cause(table: Frame) -> pd.Series:
     """Return the cause of each row's failed identity, blank where it is certified."""
     id_row, numbers, both = table["id_row"], table["numbers_row"], table["both_numbers_row"]
@@ -159,7 +165,7 @@ def cause(table: Frame) -> pd.Series:
     numbers_given = IdNumbers(rows["id_number"])
     is_right = numbers_given.valid & numbers_given.birth_ok(rows["registry_graduation_month"])
     valid = is_right.reindex(table.index, fill_value=False)
-    nameless = flag(table["registry_faults"], fits_pattern(table["registry_faults"], ".* name .*"))
+    nameless = is_faulty(table, "name")
     keys = ("id_row", "id_name_row", "elsewhere_id_row", "numbers_row", "similar_row")
     ties = table[[SEVERAL[name] for name in keys]].any(axis=1)
     conditions = {
