@@ -55,9 +55,7 @@ def run_stages(
     """Run the stages and return the summary. Stages within parts of schools are tasks.
 
     `digests` are of the inputs. `decisions` is the cohort's table of decisions (or None) and Chinese lines about it.
-
-    Raises:
-        InputError: no submission, or no registry, can be read.
+    Raises InputError if no submission, or no registry, can be read.
     """
     cache = open_cache(folder, force=options.render.force)
     signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)

@@ -51,9 +51,7 @@ def student_facts_of(tables: RunTables, run: Path, entries: Frame, number: str, 
     """Return unmasked facts for JSON about NUMBER or SCHOOL/NUMBER.
 
     `tables` are of the newest run, `run` is its folder, `entries` are all of the ledger. Exceptions count by `today`.
-
-    Raises:
-        UsageError: nobody has the number, or several schools have it (all are listed).
+    Raises UsageError if nobody has the number, or several schools have it (all are listed).
     """
     student = _find_student(tables, number, skipped_with_numbers(read_summary(run) or {}))
     certifications = read_table(run, "certifications")

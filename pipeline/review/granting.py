@@ -115,9 +115,7 @@ def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:
     """Undo the decisions of these entries (`ActionOutcome.entries`), all or none.
 
     A decision returns to the one before it, or to none. An exception is revoked. A withdrawn submission counts again.
-
-    Raises:
-        RefusedError: a student has a newer decision, or the action was already undone.
+    Raises RefusedError if a student has a newer decision, or the action was already undone.
     """
 
     def decide(entries: pd.DataFrame, outcome: ActionOutcome) -> list[Entry]:

@@ -35,10 +35,7 @@ class Work:
     ) -> list[T]:
         """Return `function(*task)` of each task, in their order; `done` is called with each result.
 
-        Tasks of a lost worker run again.
-
-        Raises:
-            PartialError: workers were lost repeatedly.
+        Tasks of a lost worker run again. Raises PartialError if workers are lost repeatedly.
         """
         if self._open_executor is None or len(tasks) < 2:
             return [_passed_on(function(*task), on_result) for task in tasks]
