@@ -78,7 +78,7 @@ def _run(
     chosen = tuple(find_college(text, cohort, colleges) for text in options.colleges)
     latest = latest_moment(options.now, options.as_of)
     settings = RunSettings(cohort, words, folder.inputs, counselors, options.as_of, chosen, options.rules, latest)
-    with open_run_data(settings, folder, renderer.kept) as run:
+    with open_run_data(settings, folder, renderer.cache) as run:
         checked = run.reuse_judged(digests.check)
         if checked is None:
             checked = _collect_match_check(settings, options, rules, run)

@@ -141,7 +141,7 @@ def test_a_page_that_cannot_be_made_is_made_by_the_next_run(fresh: Path, monkeyp
         raise MingceError("画不出", where=path.name)
 
     with monkeypatch.context() as changed:
-        changed.setitem(headcount_files.FILES, "headcount.pdf", failing)
+        changed.setitem(headcount_files.HEADCOUNT_WRITERS, "headcount.pdf", failing)
         outcome = run(fresh)
     assert (outcome.summary["blemished"], outcome.summary["partial"], outcome.incomplete) == (True, False, True)
     assert latest(fresh) == outcome.folder.name

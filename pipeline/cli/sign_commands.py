@@ -67,7 +67,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
         actor = actions.Actor(by, why, today)
         signed = signing.sign(
             snapshot, ledger, college, terms, actor,
-            lambda desk, whose, _, known: folder.keep(final_headcount(desk, whose, cohort, today), known),
+            lambda desk, whose, _, known: folder.store(final_headcount(desk, whose, cohort, today), known),
         )  # fmt: skip
         made = signed.signature
         ledgers.write_witness(folder.path / made.code, made.seq, made.hash, made.at)

@@ -26,9 +26,9 @@ from pipeline.deliver.recipients import Recipient, in_scope, mail_digest
 from pipeline.deliver.source import MailSource
 from pipeline.render import figures
 from pipeline.states import states, theme
-from pipeline.view.people import Chased, People, by_class
-from pipeline.view.remaining_work import entries, grouped, left_in_words, month_day, tasks
-from pipeline.view.signature import SIGN_AGAIN
+from pipeline.view.people import ChaseRow, People, by_class
+from pipeline.view.remaining_work import days_left_in_words, format_count, group_entries, month_day, tasks
+from pipeline.view.signature import SIGN_CHANGED
 from pipeline.workbook_writer import PrintedList
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
@@ -80,7 +80,7 @@ def content_digest(people: People, recipient: Recipient) -> str:
     chased = [[c.school, c.class_name, c.student_number, c.status, *c.reasons] for c in people.chase]
     groups = [
         [each["name"], _note(people, each, recipient), each["total"], *each["counts"].values()]
-        for each in entries(people.by_class())
+        for each in group_entries(people.by_class())
     ]
     return mail_digest(json.dumps([chased, groups, people.extras], ensure_ascii=False))
 
@@ -95,7 +95,7 @@ def _message(
         attachments += (Attachment(f"名单_{people.as_of:%Y%m%d}.xlsx", workbook, XLSX),)
     role = _ROLES[recipient.kind]
     asked = _asked(people, role)
-    left = f"还有 {grouped(people.left)} 人等待处理" if people.left else "全部完成"
+    left = f"还有 {format_count(people.left)} 人等待处理" if people.left else "全部完成"
     headline = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in asked) or left
     readers, day = "、".join(map(_cut, recipient.names[:3])), month_day(people.as_of)
     values = {
@@ -121,7 +121,7 @@ def _message(
 def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any]:
     groups = [
         {**each, "name": _cut(each["name"]), "note": _cut(_note(people, each, recipient))}
-        for each in entries(people.by_class())
+        for each in group_entries(people.by_class())
     ]
     others = [
         task for task in tasks(people.statuses, people.as_of, people.window) if task.state.actor not in role.actors
@@ -140,7 +140,7 @@ def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any
             .itertuples(index=False)
         ],
         "picture_id": PICTURE_ID,
-        "picture_alt": figures.figure_words(people.trend),
+        "picture_alt": figures.figure_alt_text(people.trend),
     }
 
 
@@ -154,7 +154,7 @@ def _closing(source: MailSource, recipient: Recipient) -> str:
     if recipient.kind != "secretary":
         return "谢谢您。"
     if recipient.scope & source.changed:
-        return SIGN_AGAIN.text
+        return SIGN_CHANGED.text
     own = in_scope(source.colleges, ["school", "college"], recipient.scope)
     if (own["accepted_at"] != "").all():
         return "就业办已接收，谢谢您。"
@@ -201,12 +201,12 @@ def _cut(text: str, most: int = _LONGEST_NAME) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def _cut_row(row: Chased) -> Chased:
+def _cut_row(row: ChaseRow) -> ChaseRow:
     names = {name: _cut(getattr(row, name)) for name in ("school", "college", "class_name", "student_number", "name")}
     return replace(row, reasons=tuple(_cut(reason, _LONGEST_REASON) for reason in row.reasons), **names)
 
 
-def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, ...]) -> tuple[str, str]:
+def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[ChaseRow, ...]) -> tuple[str, str]:
     """Return HTML and text with as many chase rows, and then classes, as fit. The attachment lists all."""
     groups, left = values["groups"], values["groups_left"]
     rows = ({"chase": _by_state(chase, cap)} for cap in CAPS)
@@ -222,7 +222,7 @@ def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[Chased, .
     return html, text
 
 
-def _by_state(chase: tuple[Chased, ...], cap: int) -> list[dict[str, object]]:
+def _by_state(chase: tuple[ChaseRow, ...], cap: int) -> list[dict[str, object]]:
     """Return the chase list by state. If all rows of a state have the same reasons, they are listed by class."""
     groups: list[dict[str, object]] = []
     for status in dict.fromkeys(row.status for row in chase):
@@ -246,9 +246,9 @@ def _by_state(chase: tuple[Chased, ...], cap: int) -> list[dict[str, object]]:
 
 def _deadline(window: Window, as_of: date) -> str:
     if as_of <= window.closes:
-        return f"学生提交截止 {month_day(window.closes)}，{left_in_words((window.closes - as_of).days)}"
+        return f"学生提交截止 {month_day(window.closes)}，{days_left_in_words((window.closes - as_of).days)}"
     days = (window.college_due - as_of).days
-    due = f"学院上报截止 {month_day(window.college_due)}，{left_in_words(days)}"
+    due = f"学院上报截止 {month_day(window.college_due)}，{days_left_in_words(days)}"
     return f"学生提交已截止；{due}" if days >= 0 else due
 
 
@@ -260,11 +260,11 @@ _LIST = PrintedList(
 )
 
 
-def _cells(row: Chased) -> tuple[str, ...]:
+def _cells(row: ChaseRow) -> tuple[str, ...]:
     place = row.college, row.class_name, row.student_number, row.name
     return *place, row.state.word, row.state.who, "；".join(row.reasons)
 
 
-def chase_workbook(rows: tuple[Chased, ...], title: str) -> bytes:
+def chase_workbook(rows: tuple[ChaseRow, ...], title: str) -> bytes:
     """Return the xlsx of `rows` with `title` above them: A4 landscape, header repeated, filters on."""
     return _LIST.book("名单", [(title, {"bold": True, "font_size": 13}, None), ("", {}, None)], map(_cells, rows))

@@ -20,13 +20,13 @@ from pipeline.errors import RefusedError
 from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
 from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_correct
 from pipeline.papers.make import PaperFolder, class_file
-from pipeline.render.fragments import BACK
+from pipeline.render.fragments import INDEX_LINK
 from pipeline.render.notebooks import NotebookJob, run_notebooks
-from pipeline.render.page_guard import Expected, Guard, PageError
+from pipeline.render.page_guard import AllowedContent, Guard, PageError
 from pipeline.render.page_notebooks import Notebooks
 from pipeline.view.run_tables import college_folder
 
-_WAY_BACK = '<a href="{href}">{title}</a>'.format(**BACK).encode()
+_WAY_BACK = '<a href="{href}">{title}</a>'.format(**INDEX_LINK).encode()
 MOST = 5  # colleges of one recipient whose pages are attached
 _REMEDY = "请重新执行 mingce run 后再寄送"
 
@@ -101,15 +101,14 @@ def _rendered(
         for at, (recipient, (school, college)) in enumerate(places):
             folder = name / str(at)
             folder.mkdir()
-            code, made, page = cohort.code_of(school), folder / "counselor.ipynb", folder / "page.html"
-            given = {"run": str(source.run.path), "college": college, "school": code, "counselor": recipient.address}
-            job = NotebookJob(notebook, made, page, given, str(at), own=own, of_college=(code, college), ours=not own)
-            jobs.append(job)
+            key, made, page = (cohort.code_of(school), college), folder / "counselor.ipynb", folder / "page.html"
+            given = {"run": str(source.run.path), "college": college, "school": key[0], "counselor": recipient.address}
+            jobs.append(NotebookJob(notebook, made, page, given, str(at), custom=own, of_college=key, bundled=not own))
         for result, place in zip(run_notebooks(jobs), places, strict=True):
             recipient, (school, college) = place
             try:
                 mine = in_scope(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
-                expected = guard.expected(cohort.code_of(school), college, only=frozenset(mine))
+                expected = guard.allowed(cohort.code_of(school), college, only=frozenset(mine))
                 yield place, _checked(guard, expected, college, result.job.output_html if result.ok else None)
             except RefusedError as error:
                 yield place, error
@@ -127,7 +126,7 @@ def _scratch(cohort: Cohort) -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _checked(guard: Guard, expected: Expected, college: str, page: Path | None) -> bytes:
+def _checked(guard: Guard, expected: AllowedContent, college: str, page: Path | None) -> bytes:
     if page is None or not page_is_whole(page):
         raise RefusedError("辅导员页面生成失败", where=college, remedy=_REMEDY)
     content = page.read_bytes()

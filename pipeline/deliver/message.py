@@ -23,7 +23,7 @@ from pipeline.deliver.recipients import Recipient, clean_address, mail_digest
 from pipeline.errors import ConfigurationError, MingceError, RefusedError
 from pipeline.render.fragments import render, with_office_name
 from pipeline.states import OFFICE
-from pipeline.view.people import Chased
+from pipeline.view.people import ChaseRow
 
 HTML_LIMIT = 90_000  # bytes; Gmail clips at 102 KB
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -178,7 +178,7 @@ def _one_line(value: object) -> object:
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
-def check_scope(recipient: Recipient, rows: Iterable[Chased]) -> None:
+def check_scope(recipient: Recipient, rows: Iterable[ChaseRow]) -> None:
     """Raise `RefusedError`, without names, if a row is not of the recipient's classes or colleges."""
     width = 3 if recipient.kind == "counselor" else 2
     foreign = sum((row.school, row.college, row.class_name)[:width] not in recipient.scope for row in rows)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School, Window
-from pipeline.deliver.recipients import SCOPES, Recipient
+from pipeline.deliver.recipients import SCOPES, Key, Recipient
 from pipeline.errors import RefusedError
 from pipeline.papers.errata import KIND as ERRATA_KIND
 from pipeline.papers.errata import REPORTED, Erratum, errata_of
@@ -27,7 +27,6 @@ from pipeline.tables import POSITION
 from pipeline.view.people import People
 from pipeline.view.run_tables import Run, college_folder, token
 
-Key = tuple[str, ...]
 _Grouped = tuple[pd.DataFrame, Any]
 """A table and, by class or college, the places of its rows."""
 

@@ -22,7 +22,7 @@ from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.prepared import Prepared, prepare
 from pipeline.scale.executors import dask_client
 
-Run = Callable[[Sequence[NotebookJob], Callable[[NotebookResult], None]], None]
+RunJobs = Callable[[Sequence[NotebookJob], Callable[[NotebookResult], None]], None]
 
 
 class PreparedProcess(WorkerPlugin):
@@ -41,7 +41,7 @@ class PreparedProcess(WorkerPlugin):
 
 
 @contextmanager
-def on_workers(scheduler: str) -> Generator[Run]:
+def notebook_workers(scheduler: str) -> Generator[RunJobs]:
     """Start a prepared process on each worker; yield what runs jobs there. Raises InputError without a scheduler."""
     name = f"mingce-notebooks-{uuid4().hex}"  # two runs at a time share no process
     with dask_client(scheduler) as client:
@@ -57,7 +57,7 @@ def _run(client: Any, name: str, jobs: Sequence[NotebookJob], on_done: Callable[
     waiting: dict[Future[NotebookResult], NotebookJob] = {}
     try:
         for job in jobs:
-            waiting[executor.submit(run_here, name, job)] = job
+            waiting[executor.submit(run_on_worker, name, job)] = job
         for done in as_completed(waiting):
             on_done(_result(done, waiting[done]))
     finally:
@@ -65,20 +65,20 @@ def _run(client: Any, name: str, jobs: Sequence[NotebookJob], on_done: Callable[
             future.cancel()
 
 
-def run_here(plugin: str, job: NotebookJob) -> NotebookResult:
+def run_on_worker(plugin: str, job: NotebookJob) -> NotebookResult:
     """Run one job on this worker. The package's own notebooks are read from the worker's installation."""
-    held: Any = get_worker().plugins[plugin]
-    mine = job if job.own else replace(job, notebook=resources.notebooks() / job.notebook.name)
-    (result,) = run_notebooks([mine], processes=1, prepared=held.process)
+    worker_plugin: Any = get_worker().plugins[plugin]
+    local_job = job if job.custom else replace(job, notebook=resources.notebooks() / job.notebook.name)
+    (result,) = run_notebooks([local_job], processes=1, prepared=worker_plugin.process)
     return result
 
 
-def _result(done: Future[NotebookResult], job: NotebookJob) -> NotebookResult:
+def _result(future: Future[NotebookResult], job: NotebookJob) -> NotebookResult:
     """Return a job's result. A job whose workers were lost repeatedly counts as died."""
     try:
-        failure = done.exception()
+        failure = future.exception()
     except CancelledError as lost:
         failure = lost
     if failure is None:
-        return replace(done.result(), job=job)
+        return replace(future.result(), job=job)
     return NotebookResult(job, False, 0.0, f"计算节点一再中途退出（{type(failure).__name__}），请重试", "died")

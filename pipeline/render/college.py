@@ -1,4 +1,4 @@
-"""A college's page and a counselor's: `open_…` reads their rows, each `show_…` returns one piece."""
+"""A college's page and a counselor's: `open_…` reads their rows, each `show_…` returns one fragment."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
-from pipeline.render import figures
-from pipeline.render.fragments import BACK, Fragment, Picture, section
+from pipeline.render.fragments import INDEX_LINK, Fragment, section
 from pipeline.render.frames import DIFFERENCES, heading
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines, outside_in_words
-from pipeline.render.sections import changes_piece, first_run, head_piece, listing, rows_of, set_up_notebook, show_work
+from pipeline.render.sections import first_run, listing, page_changes, page_head, rows_of, set_up_notebook, show_work
+from pipeline.render.sections import show_trend as show_trend
 from pipeline.states import theme
 from pipeline.tables import Frame, empty
 from pipeline.view import remaining_work
@@ -18,34 +18,34 @@ from pipeline.view.moves import COMPARED, moves
 from pipeline.view.people import Group, Scope, by_class, by_counselor, count_extras
 from pipeline.view.run_tables import load_run
 
-_REASONS = 8
+_MAX_REASONS = 8
 _FEW_REASONS = 3  # not taller than the trend in the next column
-_CHASED = 1000
-_CHASED_FAMILIES = ("missing", "fix", "verify")
-_LISTED_SETS = [kind for kind in DIFFERENCES if kind != "not_approved"]
-_NAMED = 12  # people named in one line of changes
-_SETTLE = "提交人不在本届学籍名单里，请辅导员核实；不是本届学生的，由就业办撤销。"
+_MAX_CHASE_ROWS = 1000
+_CHASE_FAMILIES = ("missing", "fix", "verify")
+_LISTED_KINDS = [kind for kind in DIFFERENCES if kind != "not_approved"]
+_MAX_NAMED = 12  # people named in one line of changes
+_EXTRAS_ADVICE = "提交人不在本届学籍名单里，请辅导员核实；不是本届学生的，由就业办撤销。"
 
 
 def open_page(run: str, college: str, school: str) -> Scope:
     """Read one college's rows of the run `run`. Raises InputError if it does not exist or has no students."""
-    opened = load_run(run)
-    name = opened.school_name(school)
-    roster = opened.rows("roster", school=name, college=college)
+    run_tables = load_run(run)
+    name = run_tables.school_name(school)
+    roster = run_tables.rows("roster", school=name, college=college)
     if roster.empty:
         raise InputError(f"{name}没有院系“{college}”的学生", remedy="请核对院系名称，或查看 overview.html 中的院系")
     page = Scope(
         roster=roster,
-        findings=opened.rows("findings", school=name, college=college),
-        course_rows=opened.rows("course", school=name, college=college),
-        as_of=opened.as_of,
-        window=opened.window,
-        extras=count_extras(opened, school)[name, college],
-        run=opened,
+        findings=run_tables.rows("findings", school=name, college=college),
+        course_rows=run_tables.rows("course", school=name, college=college),
+        as_of=run_tables.as_of,
+        window=run_tables.window,
+        extras=count_extras(run_tables, school)[name, college],
+        run=run_tables,
         school=school,
         college=college,
     )
-    set_up_notebook(f"已打开 {college}（{name}，{opened.cohort}，数据截至 {opened.as_of}）", page.token)
+    set_up_notebook(f"已打开 {college}（{name}，{run_tables.cohort}，数据截至 {run_tables.as_of}）", page.token)
     return page
 
 
@@ -56,58 +56,58 @@ def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope
         InputError: no class or student of this college has this counselor, or two counselors have this name.
     """
     page = open_page(run, college, school)
-    people = page.run.rows("counselors", school=page.run.school_name(school), college=college)
-    mine = people[(people["email"].str.lower() == counselor.strip().lower()) | (people["name"] == counselor.strip())]
-    if mine.empty or not counselor.strip():
+    staff = page.run.rows("counselors", school=page.run.school_name(school), college=college)
+    rows = staff[(staff["email"].str.lower() == counselor.strip().lower()) | (staff["name"] == counselor.strip())]
+    if rows.empty or not counselor.strip():
         raise InputError(f"{college}没有这位辅导员的班级", remedy="请按 counselors.csv 中的姓名或邮箱填写")
-    if mine["email"].nunique() > 1:
+    if rows["email"].nunique() > 1:
         raise InputError(f"{college}有不止一位同名的辅导员", remedy="请改用邮箱")
-    own = page.of_classes(set(mine["class_name"]), str(mine["name"].iloc[0]))
-    if own.roster.empty:
+    scope = page.of_classes(set(rows["class_name"]), str(rows["name"].iloc[0]))
+    if scope.roster.empty:
         raise InputError("这位辅导员的班级里没有本届学生", remedy="请核对 counselors.csv 中的班级名称")
-    return own
+    return scope
 
 
 def show_head(page: Scope) -> Fragment:
     """Return the heading with the day, the signature and changes since it."""
     line = f"{page.school_name} · {page.run.cohort}毕业生信息核对"
     title = f"{page.college} · {page.counselor}" if page.counselor else page.college
-    links = [] if page.counselor else [BACK]
+    links = [] if page.counselor else [INDEX_LINK]
     place = {"school": page.school, "college": page.college}
-    return head_piece(page.run, title, line, **place, links=links, banners=_banners(page))
+    return page_head(page.run, title, line, **place, links=links, banners=_banners(page))
 
 
 def _banners(page: Scope) -> list[dict[str, str]]:
     signature, stale = page.signature, page.statuses.get("stale", 0)
-    told: list[tuple[str, str, str, str, str]] = []
+    rows: list[tuple[str, str, str, str, str]] = []
     if signature.signed and signature.broken:
         text = f"{signature.signed} 签字之后数据有改动，签字的表已不作数。请核对“比上次变了什么”，重新打印、重新签字。"
-        told.append(("签字后有改动", text, "missing", "#fdf1f1", "!"))
+        rows.append(("签字后有改动", text, "missing", "#fdf1f1", "!"))
     elif signature.signed:
         then = f"就业办已于 {signature.accepted} 接收" if signature.accepted else "等就业办接收"
-        told.append(("已签字", f"学院已于 {signature.signed} 签字，{then}。", "done", "#f0f6fc", "✓"))
+        rows.append(("已签字", f"学院已于 {signature.signed} 签字，{then}。", "done", "#f0f6fc", "✓"))
     if stale:
         text = f"{stale} 名学生审核通过后，提交的信息或学籍又有改动，请学院复核。"
-        told.append(("通过后有改动", text, "fix", "#fff8ea", "!"))
+        rows.append(("通过后有改动", text, "fix", "#fff8ea", "!"))
     return [
         {"head": head, "text": text, "line": theme().family(family).text, "ground": ground, "sign": sign}
-        for head, text, family, ground, sign in told
+        for head, text, family, ground, sign in rows
     ]
 
 
 def show_today(page: Scope) -> Fragment:
     """Return today's work: students left, who acts first, the deadline, and all open work in that order."""
-    whose = "您班级的" if page.counselor else "所有"
-    after = f"另有名单外的提交 {page.extras} 条：{_SETTLE}见下面“要找的学生”。" if page.extras else ""
+    students = "您班级的" if page.counselor else "所有"
+    after = f"另有名单外的提交 {page.extras} 条：{_EXTRAS_ADVICE}见下面“要找的学生”。" if page.extras else ""
     signature = None if page.counselor else page.signature
-    nothing_left = f"{whose}学生都已审核通过。{page.step.text}"
+    nothing_left = f"{students}学生都已审核通过。{page.step.text}"
     day, window = page.as_of, page.window
     return show_work(page.statuses, day, window, page.step, nothing_left, signature, after=after, people="#chase")
 
 
 def show_progress(page: Scope) -> Fragment:
     """Return the pace in a sentence and the students by state as one bar."""
-    sentence = page.signature.text(page.window.college_due) if page.signature.stands else ""
+    sentence = page.signature.text(page.window.college_due) if page.signature.valid else ""
     return section(
         "progress",
         "离截止的进度",
@@ -118,12 +118,7 @@ def show_progress(page: Scope) -> Fragment:
     )
 
 
-def show_trend(page: Scope, title: str = "") -> Picture:
-    """Return the chart of submissions and approvals against the deadlines."""
-    return figures.trend(page.trend, title)
-
-
-def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: int = _REASONS) -> Fragment:
+def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: int = _MAX_REASONS) -> Fragment:
     """Return bars of reasons, with the students that each alone would free. A Scope stands for all its reasons."""
     found = reasons.reasons() if isinstance(reasons, Scope) else reasons
     return section(
@@ -132,7 +127,7 @@ def show_reasons(reasons: Frame | Scope, title: str = "", lead: str = "", rows: 
         short=len(found) <= _FEW_REASONS,
         lead=lead if len(found) else "",
         reasons=list(found.head(rows).itertuples(index=False)),
-        others=max(len(found) - rows, 0),
+        hidden=max(len(found) - rows, 0),
         most=max(found["students"], default=1),
     )
 
@@ -142,25 +137,25 @@ _SECTION_OF = {"class_name": "classes", "major": "majors"}
 
 def show_matrix(groups: Frame, title: str, lead: str = "") -> Fragment:
     """Return groups (`page.by_class()`, `page.by_major()`) by state as a table with shaded cells."""
-    of = str(groups.columns[0])
-    entries = [{**entry, "href": "#chase"} for entry in remaining_work.entries(groups)]
-    return section("matrix", title, _SECTION_OF.get(of, of), kind=heading(of), lead=lead, entries=entries)
+    column = str(groups.columns[0])
+    entries = [{**entry, "href": "#chase"} for entry in remaining_work.group_entries(groups)]
+    return section("matrix", title, _SECTION_OF.get(column, column), kind=heading(column), lead=lead, entries=entries)
 
 
 def show_bars(groups: Frame, title: str, lead: str = "") -> Fragment:
     """Return groups of students by state as bars."""
-    of = str(groups.columns[0])
-    entries = remaining_work.entries(groups)
+    column = str(groups.columns[0])
+    entries = remaining_work.group_entries(groups)
     counts = {name: int(groups[name].sum()) for name in remaining_work.family_counts({})}
-    name = _SECTION_OF.get(of, "groups")
-    return section("bars", title, name, kind=heading(of), lead=lead, entries=entries, counts=counts)
+    name = _SECTION_OF.get(column, "groups")
+    return section("bars", title, name, kind=heading(column), lead=lead, entries=entries, counts=counts)
 
 
 def show_chase(page: Scope, title: str = "", lead: str = "") -> Fragment:
     """Return the unapproved students by counselor and class, with masked numbers."""
-    groups, hidden = _capped(by_counselor(page.chase, _CHASED_FAMILIES))
+    groups, hidden = _limit_groups(by_counselor(page.chase, _CHASE_FAMILIES))
     waiting = by_class([student for student in page.chase if student.state.family == "review"])
-    listed = sum(len(group.students) for group in groups)
+    number = sum(len(group.students) for group in groups)
     columns = ["student_number", "id_number"]
     registry = page.run.rows("registry", columns=columns, school=page.school_name, college=page.college)
     return section(
@@ -168,25 +163,25 @@ def show_chase(page: Scope, title: str = "", lead: str = "") -> Fragment:
         title,
         lead=lead,
         groups=groups,
-        families=_CHASED_FAMILIES,
+        families=_CHASE_FAMILIES,
         hidden=hidden,
         waiting=waiting,
         extras=page.listed_extras,
-        settle=_SETTLE,
-        open=listed <= 60 or bool(page.counselor),
+        extras_advice=_EXTRAS_ADVICE,
+        open=number <= 60 or bool(page.counselor),
         id_numbers=dict(zip(registry["student_number"], registry["id_number"].map(mask_id), strict=True)),
         phones=dict(zip(page.submissions["submission_id"], page.submissions["phone"].map(mask_phone), strict=True)),
     )
 
 
-def _capped(groups: list[Group]) -> tuple[list[Group], int]:
-    shown: list[Group] = []
-    room = _CHASED
+def _limit_groups(groups: list[Group]) -> tuple[list[Group], int]:
+    kept_groups: list[Group] = []
+    room = _MAX_CHASE_ROWS
     for group in groups:
         if room > 0:
-            shown.append(Group(group.counselor, group.students[:room]))
+            kept_groups.append(Group(group.counselor, group.students[:room]))
         room -= len(group.students)
-    return shown, max(-room, 0)
+    return kept_groups, max(-room, 0)
 
 
 def headcount_of(page: Scope) -> Headcount:
@@ -205,7 +200,7 @@ def headcount_of(page: Scope) -> Headcount:
         digest=str(run.state(page.school, page.college).get("digest", "")),
         office=str(run.summary["cohort"].get("office", "")),
         outside=outside_in_words(outside),
-        signed_on=signature.signed.isoformat() if signature.signed and signature.stands else "",
+        signed_on=signature.signed.isoformat() if signature.signed and signature.valid else "",
     )
 
 
@@ -219,18 +214,18 @@ def show_headcount(
 
 
 def show_differences(page: Scope) -> Fragment:
-    """Return the students of a college in one set only. Those who only await approval are left out."""
-    told: list[tuple[str, ...]] = []
+    """Return a college's rows of the table `differences`, without students who only await approval."""
+    lines: list[tuple[str, ...]] = []
     if page.run.has("differences"):
         columns = ["major", "kind", "student_number", "name", "elsewhere"]
         rows = page.run.rows("differences", columns=columns, school=page.school_name, college=page.college)
-        rows = rows[rows["kind"].isin(_LISTED_SETS)]
-        told = rows_of(rows.assign(kind=rows["kind"].map(DIFFERENCES)), columns)
+        rows = rows[rows["kind"].isin(_LISTED_KINDS)]
+        lines = rows_of(rows.assign(kind=rows["kind"].map(DIFFERENCES)), columns)
     return listing(
         "名单差异",
         "differences",
         "人数相同而人不同，也不算一致。",
-        told,
+        lines,
         ("专业", "差异", "学号", "姓名", "另一处"),
         "在册的人和提交的人一个不多、一个不少。",
     )
@@ -241,15 +236,15 @@ def show_changes(page: Scope) -> Fragment:
     before = page.run.previous
     if before is None:
         return first_run()
-    then = before.rows("roster", columns=COMPARED, school=page.school_name, college=page.college)
+    before_roster = before.rows("roster", columns=COMPARED, school=page.school_name, college=page.college)
     if page.counselor:
-        then = then[then["student_number"].isin(page.roster["student_number"])]
+        before_roster = before_roster[before_roster["student_number"].isin(page.roster["student_number"])]
     lines: list[dict[str, Any]] = []
-    for move in moves(page.roster, then):
-        named = move.people if move.after and move.count <= _NAMED else move.people.iloc[:0]
+    for move in moves(page.roster, before_roster):
+        named = move.people if move.after and move.count <= _MAX_NAMED else move.people.iloc[:0]
         people = list(zip(named["student_number"], named["name"], strict=True))
         lines.append({"move": move, "people": people, "where": []})
-    return changes_piece(f"与 {before.title}相比。", lines)
+    return page_changes(f"与 {before.title}相比。", lines)
 
 
 def show_notes(page: Scope, title: str = "", lead: str = "") -> Fragment:
@@ -266,5 +261,5 @@ def show_notes(page: Scope, title: str = "", lead: str = "") -> Fragment:
     excepted = int(page.findings["excepted"].astype(bool).sum())
     if excepted:
         lines.append(f"有 {excepted} 处情况已凭证明登记为例外，不再提示。")
-    lines.append(remaining_work.asked_for(run.run_id, page.token))
+    lines.append(remaining_work.page_reference(run.run_id, page.token))
     return section("notes", title, heading=title, lead=lead, lines=lines)

@@ -34,7 +34,7 @@ TIMEOUT, DIED = "NotebookTimeout", "KernelDied"
 """The `ename` of the errors that this client records itself."""
 
 
-class _Readable(PythonTranslator):
+class _ReadableTranslator(PythonTranslator):
     r"""Parameters as Python with unescaped Chinese (papermill: `\u571f`), because office staff open the cell."""
 
     @classmethod
@@ -47,15 +47,15 @@ class MingceClient(PapermillNotebookClient):
 
     budget = Float(0.0)
     """Seconds for the whole notebook (0: unbound)."""
-    starting = AnyTrait(nullcontext())
-    """Held while a cold kernel starts, until it is ready: two may pick the same ports."""
+    start_lock = AnyTrait(nullcontext())
+    """Held until a cold kernel is ready, because two that start at once may pick the same ports."""
     deadline: float = 0.0
 
     def execute(self, **kwargs: Any) -> Any:
         """Execute every cell until one fails, then shut the kernel down."""
         if self.budget:
             self.deadline = time.monotonic() + self.budget
-            self.timeout_func = self._left
+            self.timeout_func = self._remaining_seconds
         with suppress(DeadKernelError):  # its cell has the error
             super().execute(cleanup_kc=True, **kwargs)
         return self.nb
@@ -67,36 +67,36 @@ class MingceClient(PapermillNotebookClient):
             manager.transport_encryption = "auto"
         if manager.ipykernel:  # `run: str = ""` alone in a cell would be the magic %run
             self.extra_arguments = [*self.extra_arguments, "--InteractiveShell.automagic=False"]
-        with self.starting:
+        with self.start_lock:
             super().start_new_kernel(**kwargs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.start_new_kernel_client()
 
-    async def async_execute_cell(self, cell: Any, cell_index: int, *given: Any, **keywords: Any) -> Any:
+    async def async_execute_cell(self, cell: Any, cell_index: int, *args: Any, **kwargs: Any) -> Any:
         """Execute a cell. At the notebook's deadline its kernel is killed."""
-        with self.telling(cell):
+        with self.recording_failure(cell):
             try:
-                return await super().async_execute_cell(cell, cell_index, *given, **keywords)
-            except CellTimeoutError as late:
+                return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
+            except CellTimeoutError as error:
                 if not self._is_overdue() or self.km is None or self.km.provisioner is None:
                     raise
                 await self.km.provisioner.kill()
-                raise DeadKernelError from late
+                raise DeadKernelError from error
 
     execute_cell = run_sync(async_execute_cell)
 
-    def output(self, outs: list[Any], *given: Any, **keywords: Any) -> Any:
+    def output(self, outs: list[Any], *args: Any, **kwargs: Any) -> Any:
         """Record an output. Parts of one stream are joined, because their boundaries depend on timing."""
         count = len(outs)
-        out = super().output(outs, *given, **keywords)
+        out = super().output(outs, *args, **kwargs)
         if out is not None and 0 < count < len(outs):
-            before, last = outs[-2:]
-            if last.output_type == "stream" == before.output_type and last.name == before.name:
-                before.text += outs.pop().text
+            previous, last = outs[-2:]
+            if last.output_type == "stream" == previous.output_type and last.name == previous.name:
+                previous.text += outs.pop().text
         return out
 
     @contextmanager
-    def telling(self, cell: Any) -> Generator[None]:
-        """Record a timeout or dead kernel in the body as the first output of the cell, where papermill looks first.
+    def recording_failure(self, cell: Any) -> Generator[None]:
+        """Record a timeout or dead kernel in the body as the cell's first output, which papermill reads first.
 
         Raises:
             CellExecutionError: the notebook cannot continue.
@@ -114,7 +114,7 @@ class MingceClient(PapermillNotebookClient):
             cell.outputs.insert(0, output)
             raise CellExecutionError(f"{name}: {text}", name, text) from None
 
-    def _left(self, _cell: object) -> Any:
+    def _remaining_seconds(self, _cell: object) -> Any:
         return max(self.deadline - time.monotonic(), 0.01)
 
     def _is_overdue(self) -> bool:
@@ -126,7 +126,7 @@ class MingceEngine(Engine):
 
     @classmethod
     def execute_notebook(
-        cls, nb: Any, kernel_name: str, output_path: str | None = None, *given: Any, **kwargs: Any
+        cls, nb: Any, kernel_name: str, output_path: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
         """Check the parameters, then execute `nb` in place and return it.
 
@@ -138,10 +138,10 @@ class MingceEngine(Engine):
 
         recorded: dict[str, str] = kwargs.pop("recorded", {})
         nb.metadata.papermill |= recorded
-        values = _given(nb, papermill_translators.find_translator(kernel_name, cls.nb_language(nb)))
+        values = _take_parameters(nb, papermill_translators.find_translator(kernel_name, cls.nb_language(nb)))
         where = Path(str(nb.metadata.papermill.get("input_path") or "")).name
-        parameters.refuse_parameters(parameters.documented(nb), values, where=where)
-        executed = super().execute_notebook(nb, kernel_name, output_path, *given, **kwargs)
+        parameters.refuse_parameters(parameters.documented_parameters(nb), values, where=where)
+        executed = super().execute_notebook(nb, kernel_name, output_path, *args, **kwargs)
         try:
             if not recorded:
                 raise_for_execution_errors(executed, output_path)
@@ -176,14 +176,14 @@ class MingceEngine(Engine):
         client(nb_man, kernel_name=kernel_name, log=logger, budget=notebook_timeout, **options).execute()
 
 
-def _given(nb: Any, translator: type[Translator]) -> dict[str, Any]:
-    """Return this call's parameters and rewrite their injected cell readably. Those of an earlier run are dropped."""
-    given = dict(nb.metadata.papermill.get("parameters") or {})
-    written = translator.codify(given, "Parameters")
+def _take_parameters(nb: Any, translator: type[Translator]) -> dict[str, Any]:
+    """Return this call's parameters and write their cell with unescaped Chinese. An earlier run's are deleted."""
+    parameters_ = dict(nb.metadata.papermill.get("parameters") or {})
+    source = translator.codify(parameters_, "Parameters")
     for cell in nb.cells:
-        if given and "injected-parameters" in cell.metadata.get("tags", []) and cell.source == written:
+        if parameters_ and "injected-parameters" in cell.metadata.get("tags", []) and cell.source == source:
             if translator is PythonTranslator:
-                cell.source = _Readable.codify(given, "本次运行的参数")
-            return given
+                cell.source = _ReadableTranslator.codify(parameters_, "本次运行的参数")
+            return parameters_
     nb.metadata.papermill["parameters"] = {}
     return {}

@@ -39,34 +39,34 @@ from traitlets.config import Config
 from pipeline.render import prepared
 from pipeline.render.engine import MingceClient
 
-_REPLY, _HEARD = "execute_reply", b"heard"
-_MOST = 60  # notebooks per process, because they leak memory
+_REPLY, _ACKNOWLEDGED = "execute_reply", b"acknowledged"
+_MAX_NOTEBOOKS = 60  # notebooks per process, because they leak memory
 _GRACE = 3.0
 """Seconds for a cell that was interrupted, and for the exit functions of cells."""
-_FILTERS = warnings.filters[:]
-_sending = threading.Lock()
+_WARNING_FILTERS = warnings.filters[:]
+_send_lock = threading.Lock()
 
 
 class ForkedClient(MingceClient):
-    """Executes cells in a fork limited to `memory` bytes (0: none). This process ends when `watched` closes."""
+    """Executes cells in a fork limited to `memory` bytes (0: none). This process ends when `job_connection` closes."""
 
-    watched = AnyTrait()
+    job_connection = AnyTrait()
     memory = Int(0)
-    left = AnyTrait()
-    """Of a notebook of ours: where the fork of the one before waits, and this one's is left if all went well."""
+    idle = AnyTrait()
+    """A list for the idle fork that the package's next notebook reuses (None: forks are not reused)."""
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Generator[None]:
         """Provide a fork for the cells in the body, and end it with its children."""
-        self._fork = self.left.pop() if self.left else _Fork(self.watched, self.memory)
-        deaf = SimpleNamespace(send=id)  # output widgets would send their state back
-        self.kc: Any = SimpleNamespace(session=Session(), shell_channel=deaf, kernel_info=str)
-        self._whole = True
+        self._fork = self.idle.pop() if self.idle else _Fork(self.job_connection, self.memory)
+        no_channel = SimpleNamespace(send=id)  # output widgets would send their state back
+        self.kc: Any = SimpleNamespace(session=Session(), shell_channel=no_channel, kernel_info=str)
+        self._succeeded = True
         try:
             yield
         finally:
-            if self.left is not None and self._whole and self._fork.renew():
-                self.left.append(self._fork)
+            if self.idle is not None and self._succeeded and self._fork.renew():
+                self.idle.append(self._fork)
             else:
                 self._fork.end()
 
@@ -80,45 +80,45 @@ class ForkedClient(MingceClient):
         if cell.cell_type != "code" or not cell.source.strip() or skipped:
             return cell
         cell.outputs, self.clear_before_next_output = [], False
-        self._whole = False
-        with self.telling(cell):
+        self._succeeded = False
+        with self.recording_failure(cell):
             for message in self._fork.run(cell.source, self.deadline):
                 if message["msg_type"] == _REPLY:
                     cell["execution_count"] = message["content"]["execution_count"]
                     run_sync(self._check_raise_for_error)(cell, cell_index, message)
                 else:
                     self.process_message(message, cell, cell_index)
-        self._whole = True
+        self._succeeded = True
         return cell
 
 
 class _Fork:
-    def __init__(self, watched: Connection, memory: int) -> None:
-        self._way, theirs = Pipe()
+    def __init__(self, job_connection: Connection, memory: int) -> None:
+        self._connection, child = Pipe()
         pipes = {name: os.pipe() for name in ("stdout", "stderr")}
         with prepared.forking(signal.SIGKILL) as self._pid:
             if self._pid == 0:
                 prepared.limit_memory(memory)
-                self._way.close()
-                watched.close()
+                self._connection.close()
+                job_connection.close()
                 for number, (reading, writing) in enumerate(pipes.values(), 1):
                     os.dup2(writing, number)
                     os.close(writing)
                     os.close(reading)
-                _serve(theirs)
-        theirs.close()
+                _serve_cells(child)
+        child.close()
         self._parent: dict[str, Any] = {}
         self._notebooks = 0
         self._end = os.pidfd_open(self._pid)
         self._selector = selectors.DefaultSelector()
-        for each, act in ((self._way, None), (self._end, None), (watched, prepared.exit_job)):
-            self._selector.register(each, selectors.EVENT_READ, act)
-        self._printed: dict[str, tuple[int, codecs.IncrementalDecoder]] = {}
+        for source, action in ((self._connection, None), (self._end, None), (job_connection, prepared.exit_job)):
+            self._selector.register(source, selectors.EVENT_READ, action)
+        self._output_pipes: dict[str, tuple[int, codecs.IncrementalDecoder]] = {}
         for name, (reading, writing) in pipes.items():
             os.close(writing)
             os.set_blocking(reading, False)
             self._selector.register(reading, selectors.EVENT_READ)
-            self._printed[name] = reading, codecs.getincrementaldecoder("utf-8")("replace")
+            self._output_pipes[name] = reading, codecs.getincrementaldecoder("utf-8")("replace")
 
     def run(self, source: str, deadline: float) -> Iterator[dict[str, Any]]:
         """Run a cell and yield its messages, the reply last. At `deadline` (0: none) it is interrupted, later killed.
@@ -133,17 +133,17 @@ class _Fork:
         while True:
             wait = max(timers[0][0] - time.monotonic(), 0) if timers else None
             ready = {key.fileobj: key.data for key, _ in self._selector.select(wait)}
-            for leave in filter(None, ready.values()):
-                leave()
+            for action in filter(None, ready.values()):
+                action()
             while timers and timers[0][0] <= time.monotonic():
                 self._signal(timers.pop(0)[1])
-            message = self._receive() if self._way in ready else None
-            yield from self._print()  # first, because the sender of the message waits
+            message = self._receive() if self._connection in ready else None
+            yield from self._read_output()  # printed text first: the sender waits until its message is acknowledged
             if message is not None:
                 yield message
                 if message["msg_type"] == _REPLY:
                     return
-                self._send(_HEARD)
+                self._send(_ACKNOWLEDGED)
             elif self._end in ready:
                 raise DeadKernelError("Kernel died")
 
@@ -151,10 +151,10 @@ class _Fork:
         """Reset the namespace for the next notebook. Return whether the process may be reused."""
         self._notebooks += 1
         self._send(b"{}")
-        return self._notebooks < _MOST
+        return self._notebooks < _MAX_NOTEBOOKS
 
     def end(self) -> None:
-        self._way.close()
+        self._connection.close()
         select.select([self._end], [], [], _GRACE)
         self._signal(signal.SIGKILL)
         prepared.kill_orphans()
@@ -165,19 +165,19 @@ class _Fork:
 
     def _send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # the process ended: the selector reports it
-            self._way.send_bytes(data)
+            self._connection.send_bytes(data)
 
     def _receive(self) -> dict[str, Any] | None:
         try:
-            message: dict[str, Any] = json.loads(self._way.recv_bytes())
+            message: dict[str, Any] = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError):
-            self._selector.unregister(self._way)
+            self._selector.unregister(self._connection)
             return None
         message["buffers"] = [base64.b64decode(text) for text in message["buffers"]]
         return message
 
-    def _print(self) -> Iterator[dict[str, Any]]:
-        for name, (reading, decoder) in self._printed.items():
+    def _read_output(self) -> Iterator[dict[str, Any]]:
+        for name, (reading, decoder) in self._output_pipes.items():
             try:
                 data = os.read(reading, 1 << 16)  # the capacity of a pipe: all text so far
             except BlockingIOError:
@@ -189,29 +189,29 @@ class _Fork:
                 yield {"msg_type": "stream", "header": {"msg_type": "stream"}, "content": content} | self._parent
 
 
-class _Wire(Session):
-    way = AnyTrait()
+class _PipeSession(Session):
+    connection = AnyTrait()
 
-    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Flush printed text, send a message and wait until it is read, so that their order is kept."""
         sys.stdout.flush()
         sys.stderr.flush()
         message: dict[str, Any] = msg_or_type
         if isinstance(msg_or_type, str):
-            message = self.msg(msg_or_type, content, parent, None, more.get("metadata"))
-        message["buffers"] = [base64.b64encode(buffer).decode() for buffer in more.get("buffers") or ()]
+            message = self.msg(msg_or_type, content, parent, None, kwargs.get("metadata"))
+        message["buffers"] = [base64.b64encode(buffer).decode() for buffer in kwargs.get("buffers") or ()]
         text = json.dumps(message, default=str).encode()
-        with _sending:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # keep the message in one piece
-            self.way.send_bytes(text)
+        with _send_lock:
+            old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # keep the message in one piece
+            self.connection.send_bytes(text)
             if message["msg_type"] != _REPLY:
-                self.way.recv_bytes()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                self.connection.recv_bytes()
+            signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
         return message
 
 
-def _serve(way: Connection) -> None:
-    """Run the cells that arrive by `way` until it closes, then run exit functions as an interpreter does."""
+def _serve_cells(connection: Connection) -> None:
+    """Run the cells that `connection` receives until it closes. Then run the exit functions, as an interpreter does."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdout, sys.stderr = (
@@ -219,7 +219,7 @@ def _serve(way: Connection) -> None:
     )
     sys.argv = ["ipykernel_launcher.py"]
     sys.path.append("")  # modules in the folder of an office's notebook
-    warnings.filters[:] = _FILTERS  # pyright: ignore[reportIndexIssue] - the job hides warnings and logs
+    warnings.filters[:] = _WARNING_FILTERS  # pyright: ignore[reportIndexIssue] - the job hides warnings and logs
     logging.getLogger().handlers.clear()
     package, name = "matplotlib_inline", "backend_inline"
     if sys.modules.pop(f"{package}.{name}", None) is not None:  # its import makes the shell show open figures
@@ -228,28 +228,29 @@ def _serve(way: Connection) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     with contextlib.suppress(EOFError):
-        loop.run_until_complete(_run(way))
+        loop.run_until_complete(_run_kernel(connection))
     with contextlib.suppress(BaseException):
         threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
         atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
         sys.stdout.flush()
 
 
-async def _run(way: Connection) -> None:
+async def _run_kernel(connection: Connection) -> None:
     config = Config()
     config.HistoryManager.enabled = False  # a thread, and a file in the user's home
     config.InteractiveShell.automagic = False  # `run: str = ""` alone in a cell would be the magic %run
-    silent = logging.getLogger("pipeline.render.forked_cells")
-    silent.disabled = True  # it would log the text of a failing cell
-    here = SimpleNamespace(parent_thread=threading.current_thread())
-    kernel: Any = IPythonKernel.instance(config=config, session=_Wire(way=way), log=silent, shell_channel_thread=here)
+    logger = logging.getLogger("pipeline.render.forked_cells")
+    logger.disabled = True  # it would log the text of a failing cell
+    shell_thread = SimpleNamespace(parent_thread=threading.current_thread())
+    session = _PipeSession(connection=connection)
+    kernel: Any = IPythonKernel.instance(config=config, session=session, log=logger, shell_channel_thread=shell_thread)
     kernel.io_loop = IOLoop.current()
-    came = asyncio.Event()
-    asyncio.get_running_loop().add_reader(way.fileno(), came.set)
+    readable = asyncio.Event()
+    asyncio.get_running_loop().add_reader(connection.fileno(), readable.set)
     while not kernel.shell.exit_now:
-        await came.wait()  # tasks that a cell left in the loop continue
-        came.clear()
-        request: dict[str, Any] = json.loads(way.recv_bytes())
+        await readable.wait()  # tasks that a cell left in the loop continue
+        readable.clear()
+        request: dict[str, Any] = json.loads(connection.recv_bytes())
         if not request:
             kernel.shell.reset()
             continue

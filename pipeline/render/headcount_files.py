@@ -51,17 +51,17 @@ def _pdf_data(headcount: Headcount) -> dict[str, Any]:
     return {
         "title": headcount.title,
         "addressee": headcount.addressee,
-        "about": [f"院系：{headcount.college}", f"统计日期：{headcount.day}", "单位：人"],
+        "about": [f"院系：{headcount.college}", f"统计日期：{headcount.date_text}", "单位：人"],
         "as_of": f"数据截至 {headcount.as_of.isoformat()}",
-        "foot": headcount.foot,
+        "foot": headcount.footer,
         "flipped": not headcount.portrait,
-        "draft": "" if headcount.ready else printed.DRAFT,
+        "draft": "" if headcount.signable else printed.DRAFT,
         "headings": list(printed.COLUMNS.values()),
         "note": headcount.note,
         "boxed_note": "表中的□是字体里没有的字，原字见 headcount.xlsx。",
         "attestation": headcount.attestation,
-        "ready": headcount.ready,
-        "signatures": list(printed.SIGNATURES) if headcount.ready else [],
+        "ready": headcount.signable,
+        "signatures": list(printed.SIGNATURES) if headcount.signable else [],
         "seal": [printed.SEAL, printed.DATE],
         "lines": [
             {
@@ -69,9 +69,9 @@ def _pdf_data(headcount: Headcount) -> dict[str, Any]:
                 "span": span,
                 "level": line.level,
                 "major": line.major,
-                "cells": [*map(str, line.numbers), line.same],
+                "cells": [*map(str, line.numbers), line.equal_text],
             }
-            for line, span in headcount.levels()
+            for line, span in headcount.level_spans()
         ],
     }
 
@@ -90,41 +90,41 @@ def write_headcount_xlsx(path: Path, headcount: Headcount) -> None:
 
 class _Formats:
     def __init__(self, book: Workbook) -> None:
-        def form(**more: object) -> Format:
-            return book.add_format({"font_name": "宋体", "font_size": 11, "valign": "vcenter", **more})
+        def add(**properties: object) -> Format:
+            return book.add_format({"font_name": "宋体", "font_size": 11, "valign": "vcenter", **properties})
 
-        self.title = form(font_size=18, align="center", bold=True)
-        self.plain = form()
-        self.right = form(align="right")
-        self.center = form(align="center")
-        self.head = form(border=1, align="center", bg_color="#ECECEC", text_wrap=True, bold=True)
-        self.text = form(border=1, indent=1, text_wrap=True, num_format="@")
-        self.level = form(border=1, align="center", text_wrap=True, num_format="@")
-        self.number = form(border=1, align="center")
-        self.total = form(border=1, bold=True, align="center")
-        self.note = form(text_wrap=True, valign="top", font_size=10)
-        self.warning = form(text_wrap=True, bold=True, border=1, indent=1, font_size=10)
-        self.attested = form(text_wrap=True, indent=1)
-        self.line = form(bottom=1, locked=False)
+        self.title = add(font_size=18, align="center", bold=True)
+        self.plain = add()
+        self.right = add(align="right")
+        self.center = add(align="center")
+        self.head = add(border=1, align="center", bg_color="#ECECEC", text_wrap=True, bold=True)
+        self.text = add(border=1, indent=1, text_wrap=True, num_format="@")
+        self.level = add(border=1, align="center", text_wrap=True, num_format="@")
+        self.number = add(border=1, align="center")
+        self.total = add(border=1, bold=True, align="center")
+        self.note = add(text_wrap=True, valign="top", font_size=10)
+        self.warning = add(text_wrap=True, bold=True, border=1, indent=1, font_size=10)
+        self.attested = add(text_wrap=True, indent=1)
+        self.line = add(bottom=1, locked=False)
 
 
 def _write_heads(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
     sheet.merge_range(0, 0, 0, _LAST, headcount.title, formats.title)
-    for row, high in enumerate((44, 26, 22)):
-        sheet.set_row(row, high)
+    for row, points in enumerate((44, 26, 22)):
+        sheet.set_row(row, points)
     sheet.write_string(1, 0, headcount.addressee, formats.plain)
     sheet.write_string(2, 0, f"院系：{headcount.college}", formats.plain)
-    sheet.write_string(2, _LAST, f"统计日期：{headcount.day}　单位：人", formats.right)
+    sheet.write_string(2, _LAST, f"统计日期：{headcount.date_text}　单位：人", formats.right)
     sheet.set_row(_TOP, 30)
-    for at, heading in enumerate(_HEADINGS):
-        sheet.write_string(_TOP, at, heading, formats.head)
+    for column, heading in enumerate(_HEADINGS):
+        sheet.write_string(_TOP, column, heading, formats.head)
 
 
 def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> None:
-    wide = _widths(headcount)[1] - 2
-    for row, (line, span) in enumerate(headcount.levels(), _TOP + 1):
+    width = _widths(headcount)[1] - 2
+    for row, (line, span) in enumerate(headcount.level_spans(), _TOP + 1):
         number = formats.number if line.kind == "major" else formats.total
-        sheet.set_row(row, row_height([line.major], [wide], line=15, minimum=24))
+        sheet.set_row(row, row_height([line.major], [width], line=15, minimum=24))
         if span > 1:
             sheet.merge_range(row, 0, row + span - 1, 0, line.level, formats.level)
         elif span:
@@ -133,28 +133,28 @@ def _write_lines(sheet: Worksheet, formats: _Formats, headcount: Headcount) -> N
             sheet.write_string(row, 1, line.major, formats.text)
         else:
             sheet.merge_range(row, 0, row, 1, line.major, formats.total)
-        for at, value in enumerate(line.numbers, 2):
-            sheet.write_number(row, at, value, number)
-        sheet.write_string(row, _LAST, line.same, number)
+        for column, value in enumerate(line.numbers, 2):
+            sheet.write_number(row, column, value, number)
+        sheet.write_string(row, _LAST, line.equal_text, number)
 
 
 def _write_below(sheet: Worksheet, formats: _Formats, headcount: Headcount, row: int) -> int:
     """Write notes, attestation, places to sign, seal and code. Return the last row."""
-    wide = sum(_widths(headcount)) + _LAST
-    attested = formats.attested if headcount.ready else formats.warning
-    for at, (text, form) in enumerate(((headcount.note, formats.note), (headcount.attestation, attested)), row):
-        sheet.merge_range(at, 0, at, _LAST, text, form)
-        sheet.set_row(at, row_height([text], [wide - 6], line=15, minimum=22))
-    if not headcount.ready:
-        behind = {"image_data": io.BytesIO(watermark(printed.DRAFT)), "object_position": 3, "x_offset": 20}
-        sheet.insert_image(_TOP, 1, "draft.png", {**behind, "description": printed.DRAFT})
+    width = sum(_widths(headcount)) + _LAST
+    attested = formats.attested if headcount.signable else formats.warning
+    for line, (text, style) in enumerate(((headcount.note, formats.note), (headcount.attestation, attested)), row):
+        sheet.merge_range(line, 0, line, _LAST, text, style)
+        sheet.set_row(line, row_height([text], [width - 6], line=15, minimum=22))
+    if not headcount.signable:
+        image = {"image_data": io.BytesIO(watermark(printed.DRAFT)), "object_position": 3, "x_offset": 20}
+        sheet.insert_image(_TOP, 1, "draft.png", {**image, "description": printed.DRAFT})
         return max(row + 1, _TOP + 20)  # room for the watermark
-    place = row + 3
-    sheet.set_row(place, 30)
+    sign_row = row + 3
+    sheet.set_row(sign_row, 30)
     for (start, until), name in zip(((0, 1), (3, 5), (7, _LAST)), printed.SIGNATURES, strict=True):
-        sheet.merge_range(place, start, place, until, f"{name}：", formats.line)
-    _seal_and_code(sheet, formats, headcount.code, place + 2)
-    return place + 5
+        sheet.merge_range(sign_row, start, sign_row, until, f"{name}：", formats.line)
+    _seal_and_code(sheet, formats, headcount.code, sign_row + 2)
+    return sign_row + 5
 
 
 def _seal_and_code(sheet: Worksheet, formats: _Formats, code: str, row: int) -> None:
@@ -174,8 +174,8 @@ def _widths(headcount: Headcount) -> list[int]:
 
 
 def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
-    for at, width in enumerate(_widths(headcount)):
-        sheet.set_column(at, at, width)
+    for column, width in enumerate(_widths(headcount)):
+        sheet.set_column(column, column, width)
     if not headcount.portrait:
         sheet.set_landscape()
     sheet.set_paper(A4)
@@ -184,7 +184,7 @@ def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
     sheet.repeat_rows(_TOP)
     sheet.print_area(0, 0, end, _LAST)
     sheet.center_horizontally()
-    sheet.set_footer(f"&L{headcount.foot}{PAGE_FOOTER}&R数据截至 {headcount.as_of.isoformat()}")
+    sheet.set_footer(f"&L{headcount.footer}{PAGE_FOOTER}&R数据截至 {headcount.as_of.isoformat()}")
     sheet.freeze_panes(_TOP + 1, 2)
     sheet.protect("", {"format_columns": True, "format_rows": True})
     sheet.hide_gridlines(2)
@@ -192,7 +192,7 @@ def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
         sheet.set_h_pagebreaks([_TOP + 1 + len(headcount.lines)])
 
 
-FILES = {"headcount.pdf": write_headcount_pdf, "headcount.xlsx": write_headcount_xlsx}
+HEADCOUNT_WRITERS = {"headcount.pdf": write_headcount_pdf, "headcount.xlsx": write_headcount_xlsx}
 
 
 @dataclass(frozen=True)
@@ -206,44 +206,44 @@ class SignedFolder:
         """Return the cohort's folder."""
         return SignedFolder(cohort.folder / "signed")
 
-    def keep(self, headcount: Headcount, known: Mapping[str, str]) -> dict[str, str]:
+    def store(self, headcount: Headcount, known: Mapping[str, str]) -> dict[str, str]:
         """Write the signed files and return their SHA-256. Files that match `known` are not written again."""
-        kept: dict[str, str] = {}
-        for name, write in FILES.items():
+        digests: dict[str, str] = {}
+        for name, write in HEADCOUNT_WRITERS.items():
             path = self.path / code_of(headcount.digest) / name
             if not (known.get(name) and path.is_file() and sha256_of(path) == known[name]):
                 with atomic_path(path) as draft:
                     write(draft, headcount)
                     draft.chmod(0o600)
-            kept[name] = sha256_of(path)
-        return kept
+            digests[name] = sha256_of(path)
+        return digests
 
-    def show(self, digest: str, name: str, sha256: str, place: Path) -> None:
-        """Copy a signed file to `place` in a run. Raises MingceError if it is missing or changed since."""
-        kept = self.path / code_of(digest) / name
-        if not kept.is_file() or sha256_of(kept) != sha256:
+    def copy(self, digest: str, name: str, sha256: str, target: Path) -> None:
+        """Copy a signed file to `target` in a run. Raises MingceError if it is missing or changed since."""
+        signed = self.path / code_of(digest) / name
+        if not signed.is_file() or sha256_of(signed) != sha256:
             remedy = "请从备份找回；找不回来的，请先撤销签字（mingce sign revoke），再由学院重新签字"
-            raise MingceError("签字时保存的文件不见了，或被改动过", where=str(kept), remedy=remedy)
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copyfile(kept, place)
+            raise MingceError("签字时保存的文件不见了，或被改动过", where=str(signed), remedy=remedy)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(signed, target)
 
 
-def final_headcount(desk: ReviewSnapshot, college: College, cohort: Cohort, day: date) -> Headcount:
-    """Return the headcount to sign, by the current decisions in `desk`. `day` is the date of the run's data."""
-    run = cohort.reports_folder / "runs" / desk.tables.run_id
+def final_headcount(snapshot: ReviewSnapshot, college: College, cohort: Cohort, day: date) -> Headcount:
+    """Return the headcount to sign, by the current decisions in `snapshot`. `day` is the date of the run's data."""
+    run = cohort.reports_folder / "runs" / snapshot.tables.run_id
     certifications, outside = (read_table(run, name) for name in ("certifications", "outside"))
-    rows = college_students(desk.people, college)
-    own = certifications[certifications["submission_id"].isin(rows["submission_id"])]
+    rows = college_students(snapshot.people, college)
+    certified = certifications[certifications["submission_id"].isin(rows["submission_id"])]
     claimed = rows.iloc[:0]
-    if desk.tables.extras is not None:  # one row for each submission outside the roster
-        claimed = college.rows_of(desk.tables.extras)
+    if snapshot.tables.extras is not None:  # one row for each submission outside the roster
+        claimed = college.rows_of(snapshot.tables.extras)
         claimed = claimed.loc[claimed.index.repeat(claimed["extra"])].reset_index(drop=True)
     return Headcount(
         cohort=cohort.name,
         school=college.school,
         college=college.name,
         as_of=day,
-        lines=printed.headcount_lines(make_headcount(rows, own, claimed)),
+        lines=printed.headcount_lines(make_headcount(rows, certified, claimed)),
         digest=signed_digest(rows),
         office=cohort.office.name,
         outside=printed.outside_in_words(college.rows_of(outside)),

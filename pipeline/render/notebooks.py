@@ -26,13 +26,13 @@ from pipeline.render.prepared import Prepared, can_fork, forget_secrets, limit_m
 
 MEMORY = 2 << 30
 """Bytes a notebook's kernel may allocate, unless the caller says otherwise."""
-_MARGIN = 60
-"""Seconds a job may take beyond its notebook's timeout (start, end, page) before it is killed."""
+_GRACE = 60
+"""Seconds beyond the notebook's timeout (start, end, page) after which a job is killed."""
 
 
 @dataclass(frozen=True)
 class NotebookJob:
-    """A notebook to run. `line` is the subtitle, `of_college` (school code, name). `ours` may share a process."""
+    """A notebook to run, an office's (`custom`) or the package's (`bundled`). `of_college` is school code and name."""
 
     notebook: Path
     output_notebook: Path
@@ -41,9 +41,9 @@ class NotebookJob:
     name: str = ""
     token: str = ""
     line: str = ""
-    own: bool = False
+    custom: bool = False
     of_college: tuple[str, str] | None = None
-    ours: bool = False
+    bundled: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,106 +74,107 @@ def run_notebooks(
     `prepared`, a prepared process is started and ended here. A notebook with undocumented parameters is not started. No
     job outlives the call, after Ctrl-C too.
     """
-    ours = all(job.ours for job in jobs)
-    enough = (len(jobs) + 1) // 2 if ours else len(jobs)  # a fork takes as long as a page
-    processes = processes or min((os.cpu_count() or 1) + 1, enough)
+    bundled = all(job.bundled for job in jobs)
+    most = (len(jobs) + 1) // 2 if bundled else len(jobs)  # a fork takes as long as a page
+    processes = processes or min((os.cpu_count() or 1) + 1, most)
     results: dict[int, NotebookResult] = {}
     waiting = list(range(len(jobs)))
     running: dict[Any, tuple[int, float]] = {}
     with ExitStack() as stack:
-        alone = cold or not can_fork()
-        if alone:
+        separate = cold or not can_fork()
+        if separate:
             start = partial(_start_cold, get_context("spawn").Lock())
         else:
-            start = (prepared or stack.enter_context(prepare(own=not ours))).job
+            start = (prepared or stack.enter_context(prepare(custom=not bundled))).start_job
         stack.callback(lambda: [connection.close() for connection in running])
         while waiting or running:
             while waiting and len(running) < processes:
-                place = _next_of(jobs, waiting, running)
-                waiting.remove(place)
-                running[start(jobs[place], timeout, memory)] = place, time.monotonic()
+                index = _next_job(jobs, waiting, running)
+                waiting.remove(index)
+                running[start(jobs[index], timeout, memory)] = index, time.monotonic()
             ready: list[Any] = wait(list(running))
             for connection in ready:
-                place, started = running.pop(connection)
-                kind, error = _heard(connection)
-                results[place] = NotebookResult(jobs[place], not kind, time.monotonic() - started, error, kind)
-                ours_left = [] if alone or kind or not jobs[place].ours else [at for at in waiting if jobs[at].ours]
-                if ours_left:
-                    following = _next_of(jobs, ours_left, running, jobs[place].of_college)
+                index, started = running.pop(connection)
+                kind, error = _receive(connection)
+                results[index] = NotebookResult(jobs[index], not kind, time.monotonic() - started, error, kind)
+                left = [] if separate or kind or not jobs[index].bundled else [at for at in waiting if jobs[at].bundled]
+                if left:
+                    following = _next_job(jobs, left, running, jobs[index].of_college)
                     waiting.remove(following)
                     connection.send((jobs[following], timeout, memory))
                     running[connection] = following, time.monotonic()
                 else:
                     connection.close()
-                on_done(results[place])
+                on_done(results[index])
     return [results[place] for place in range(len(jobs))]
 
 
-def _next_of(
+def _next_job(
     jobs: Sequence[NotebookJob],
     waiting: Sequence[int],
     running: Mapping[Any, tuple[int, float]],
     college: tuple[str, str] | None = None,
 ) -> int:
-    """Return the place of a job of the college whose tables a process has read, or else of one that no other reads."""
-    busy = {jobs[place].of_college for place, _ in running.values()}
+    """Return the index of the next job: one of `college`, whose tables are cached, or else of a college not in work."""
+    busy = {jobs[index].of_college for index, _ in running.values()}
     return min(waiting, key=lambda at: (jobs[at].of_college != college, jobs[at].of_college in busy))
 
 
-def _heard(connection: Any) -> tuple[str, str]:  # noqa: ANN401 - Windows' is another
+def _receive(connection: Any) -> tuple[str, str]:  # noqa: ANN401 - Windows' is another
     with suppress(EOFError, OSError):
         return connection.recv()
     return "died", "notebook 的执行进程中途退出：可能超时或内存不够，请重试，或加 --cold 用普通内核运行"
 
 
-def _start_cold(starting: AbstractContextManager[Any], *request: object) -> Connection:
+def _start_cold(start_lock: AbstractContextManager[Any], *request: object) -> Connection:
     context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    with theirs:
-        context.Process(target=serve_notebooks, args=(theirs, starting), daemon=True).start()
-    ours.send(request)
-    return ours
+    parent, child = context.Pipe()
+    with child:
+        context.Process(target=serve_notebooks, args=(child, start_lock), daemon=True).start()
+    parent.send(request)
+    return parent
 
 
-def serve_notebooks(connection: Connection, starting: AbstractContextManager[Any] | None = None) -> None:
-    """Run the jobs that arrive by `connection`; send back (kind, text) of failures. `starting` locks a cold start."""
+def serve_notebooks(connection: Connection, start_lock: AbstractContextManager[Any] | None = None) -> None:
+    """Run the jobs that `connection` receives, and send back (kind, text). Without `start_lock` cells are forked."""
     silence_libraries()
     os.umask(0o077)
     forget_secrets(os.environ)
-    left: list[Any] = []
+    idle: list[Any] = []
     with suppress(EOFError):  # the connection closed
         while True:
             job, timeout, memory = connection.recv()
             if timeout and os.name == "posix":
-                signal.alarm(int(timeout) + _MARGIN)
-            connection.send(_told_of(job, timeout, _client(connection, starting, memory, left if job.ours else None)))
+                signal.alarm(int(timeout) + _GRACE)
+            client = _client(connection, start_lock, memory, idle if job.bundled else None)
+            connection.send(_run_job(job, timeout, client))
 
 
 def _client(
-    connection: Connection, starting: AbstractContextManager[Any] | None, memory: int, left: list[Any] | None
+    connection: Connection, start_lock: AbstractContextManager[Any] | None, memory: int, idle: list[Any] | None
 ) -> Callable[..., Any]:
-    if starting is None:
+    if start_lock is None:
         from pipeline.render.forked_cells import ForkedClient
 
-        return partial(ForkedClient, watched=connection, memory=memory, left=left)
+        return partial(ForkedClient, job_connection=connection, memory=memory, idle=idle)
     import papermill  # noqa: F401 # pyright: ignore[reportUnusedImport] - it imports the engine
 
     from pipeline.render.engine import MingceClient
 
     limit_memory(memory)
-    return partial(MingceClient, starting=starting)
+    return partial(MingceClient, start_lock=start_lock)
 
 
-def _told_of(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:
+def _run_job(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:
     """Run a job and return (kind, text) of its failure, or blanks. All expected errors are caught."""
     try:
         return _execute(job, timeout, client)
-    except (UsageError, InputError) as refused:
-        return "usage", str(refused)
-    except OSError as failed:
-        return "failed", f"notebook 的文件读写失败（{reason_of(failed)}）"
-    except RuntimeError as failed:
-        return "died", f"内核没有启动（{type(failed).__name__}），请重试"
+    except (UsageError, InputError) as error:
+        return "usage", str(error)
+    except OSError as error:
+        return "failed", f"notebook 的文件读写失败（{reason_of(error)}）"
+    except RuntimeError as error:
+        return "died", f"内核没有启动（{type(error).__name__}），请重试"
 
 
 def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tuple[str, str]:
@@ -196,10 +197,10 @@ def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
                 notebook_timeout=timeout,
                 client=client,
                 recorded={"input_path": job.notebook.name, "output_path": job.output_notebook.name},
-                cwd=str(job.notebook.parent) if job.own else None,
+                cwd=str(job.notebook.parent) if job.custom else None,
             )
         except PapermillExecutionError as error:
-            return _told(error.ename, error.evalue, error.cell_index)
+            return _describe_failure(error.ename, error.evalue, error.cell_index)
     if job.output_html is not None:
         page = cards.page(executed, token=job.token, line=job.line, folder=str(job.notebook.parent))
         with atomic_path(job.output_html, contended=True) as draft:
@@ -207,11 +208,11 @@ def _execute(job: NotebookJob, timeout: float, client: Callable[..., Any]) -> tu
     return "", ""
 
 
-def _told(name: str, text: str, cell: int) -> tuple[str, str]:
-    """Return kind and Chinese text of the error `name`. Foreign error text is left out, because it may quote data."""
+def _describe_failure(name: str, text: str, cell: int) -> tuple[str, str]:
+    """Return kind and Chinese text of the error `name`. Library messages are omitted, because they may quote data."""
     where = f"第 {cell + 1} 个单元格"
-    if name in (ours := {"NotebookTimeout": "timeout", "KernelDied": "died"}):
-        return ours[name], f"{where}：{text}"
+    if name in (own_kinds := {"NotebookTimeout": "timeout", "KernelDied": "died"}):
+        return own_kinds[name], f"{where}：{text}"
     if name in {"MemoryError", "ArrowMemoryError", "_ArrayMemoryError"}:
         return "memory", f"{where}：内存不够（{name}）"
     return "failed", f"{where}出错（{name}），{hint_for_error(name) or '详见执行后的 notebook'}"

@@ -5,74 +5,69 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.cohort_sections import Standing
-from pipeline.render import figures, sections
-from pipeline.render.fragments import Fragment, Picture, section
+from pipeline.render import sections
+from pipeline.render.fragments import Fragment, section
 from pipeline.render.registry_page import show_problems
 from pipeline.review.standing import formula_text
 from pipeline.summary import questions
 from pipeline.view import remaining_work
 from pipeline.view.all_colleges import Overview
-from pipeline.view.moves import COMPARED, Move, moves, who_moved
+from pipeline.view.moves import COMPARED, Move, moves, registry_changes
 from pipeline.view.run_tables import load_run, token
-from pipeline.view.signature import ahead
+from pipeline.view.signature import next_step
 
-_SHOWN_NOTES = 30
+_MAX_NOTES = 30
 _RATES = (
     "一次通过：有提交的学生中，第一次提交就没有要学生更正的项的比例。按时提交：在册学生中，在登记时间内提交的比例。"
     "返工率：有提交的学生中，重新提交过或被退回过的比例。未解决：还要有人处理的问题数，不计分。"
 )
 _WEIGHTED = "一次通过按已提交人数、按时提交和得分按在册人数，由各院系的数加权平均。"
-_AT_RISK = 40
-_PLACES = 6  # colleges named per change
-_SHOWN = 200  # rows of one table; index.html and the tables have all
+_MAX_RISKS = 40
+_MAX_COLLEGES = 6  # colleges named per change
+_MAX_ROWS = 200  # rows of one table; index.html and the tables have all
 
 
 def open_overview(run: str, school: str = "") -> Overview:
     """Read the run folder `run`, of one school (a code) or of all. Raises InputError if either does not exist."""
-    opened = load_run(run)
+    run_tables = load_run(run)
     sections.set_up_notebook()
-    return Overview(opened, opened.of_school("colleges", school), school)
+    return Overview(run_tables, run_tables.of_school("colleges", school), school)
 
 
 def show_head(page: Overview) -> Fragment:
     """Return the heading with cohort, schools and day."""
     run = page.run
     title = run.school_name(page.school) if page.school else f"{run.cohort}毕业生信息核对"
-    of = f"{run.cohort}毕业生信息核对" if page.school else run.schools_in_words
-    every = [{"href": "overview.html", "title": "全部学校"}] if page.school and run.many_schools else []
-    line = f"{of} · {len(page.entries)} 个院系"
-    links = [sections.FIRST_PAGE, *every]
-    return sections.head_piece(run, title, line, school=page.school, links=links, banners=banners(page))
+    subtitle = f"{run.cohort}毕业生信息核对" if page.school else run.schools_in_words
+    all_schools = [{"href": "overview.html", "title": "全部学校"}] if page.school and run.many_schools else []
+    line = f"{subtitle} · {len(page.entries)} 个院系"
+    links = [sections.FIRST_PAGE, *all_schools]
+    return sections.page_head(run, title, line, school=page.school, links=links, banners=banners(page))
 
 
 def banners(page: Overview) -> list[dict[str, str]]:
     """Return banners for inputs that could not be read and for doubtful results."""
     unread = [note["message"] for note in page.run.summary.get("notes", []) if note.get("level") == "error"]
-    told = [("请先处理", str(message)) for message in unread[:5]]
-    told += [("请先核对", line) for line in questions(page.run.summary, page.school)[:12]]
+    rows = [("请先处理", str(message)) for message in unread[:5]]
+    rows += [("请先核对", line) for line in questions(page.run.summary, page.school)[:12]]
     colours = {"line": "#8b1a2b", "ground": "#fdf1f1", "sign": "!"}
-    return [{"head": head, "text": text, **colours} for head, text in told]
+    return [{"head": head, "text": text, **colours} for head, text in rows]
 
 
 def show_today(page: Overview) -> Fragment:
     """Return the work left in all colleges, who acts first, the deadline, and colleges that wait for a signature."""
-    first, told = ahead(entry["at"] for entry in page.entries)
+    first, text = next_step(entry["at"] for entry in page.entries)
     if number := page.extras.total():
-        told += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
-    nothing_left = f"所有院系的学生都已审核通过。{told}"
+        text += f"名单外的提交共 {number} 条，请辅导员核实；是哪些人，见 tables.xlsx 的“名单差异”。"
+    nothing_left = f"所有院系的学生都已审核通过。{text}"
     day, window = page.run.as_of, page.run.window
-    return sections.show_work(page.statuses, day, window, first, nothing_left, after=told, headline=page.headline)
+    return sections.show_work(page.statuses, day, window, first, nothing_left, after=text, headline=page.headline)
 
 
 def show_progress(page: Overview) -> Fragment:
     """Return the students per family of states and past each gate."""
     name, gates = "progress", page.gates
     return section("gates", "走到哪一步", name, gates=gates, counts=page.counts, total=page.total, unit=page.unit)
-
-
-def show_trend(page: Overview, title: str = "") -> Picture:
-    """Return the chart of submissions and approvals against the deadlines."""
-    return figures.trend(page.trend, title)
 
 
 def show_changes(page: Overview) -> Fragment | None:
@@ -83,20 +78,20 @@ def show_changes(page: Overview) -> Fragment | None:
     if before is None:
         return sections.first_run()
     found = moves(*(run.of_school("roster", page.school, COMPARED) for run in (page.run, before)))
-    lines = [{"move": move, "people": [], "where": _where(page, move)} for move in found]
-    return sections.changes_piece(f"与 {before.title}相比{'；点院系看是哪些学生' if found else ''}。", lines)
+    lines = [{"move": move, "people": [], "where": _moved_by_college(page, move)} for move in found]
+    return sections.page_changes(f"与 {before.title}相比{'；点院系看是哪些学生' if found else ''}。", lines)
 
 
-def _where(page: Overview, move: Move) -> list[tuple[str, str, int]]:
+def _moved_by_college(page: Overview, move: Move) -> list[tuple[str, str, int]]:
     href = {(str(entry["school"]), str(entry["college"])): str(entry["href"]) for entry in page.entries}
     places = move.by_college()
-    told = [
-        (f"{college}（{school}）" if page.several else college, f"{way}#changes" if way else "", number)
-        for school, college, number in places[:_PLACES]
-        for way in [href.get((school, college), "")]
+    listed = [
+        (f"{college}（{school}）" if page.several_schools else college, f"{link}#changes" if link else "", number)
+        for school, college, number in places[:_MAX_COLLEGES]
+        for link in [href.get((school, college), "")]
     ]
-    more = sum(number for _, _, number in places[_PLACES:])
-    return [*told, (f"另外 {len(places) - _PLACES} 个院系", "", more)] if more else told
+    more = sum(number for _, _, number in places[_MAX_COLLEGES:])
+    return [*listed, (f"另外 {len(places) - _MAX_COLLEGES} 个院系", "", more)] if more else listed
 
 
 def show_colleges(page: Overview) -> Fragment:
@@ -107,8 +102,8 @@ def show_colleges(page: Overview) -> Fragment:
         f"各{page.unit}",
         lead=f"还差人数多的在前；点{page.unit}名称打开{leads_to}。",
         unit=page.unit,
-        entries=page.units[:_SHOWN],
-        hidden=max(len(page.units) - _SHOWN, 0),
+        entries=page.units[:_MAX_ROWS],
+        hidden=max(len(page.units) - _MAX_ROWS, 0),
         counts=page.counts,
     )
 
@@ -122,11 +117,11 @@ def show_risks(page: Overview) -> Fragment:
             "name": f"{entry['name']}（{entry['note']}）" if entry["note"] else entry["name"],
             "href": f"{entry['href']}#{people}" if entry["href"] else "",
         }
-        for entry in page.units[:_AT_RISK]
+        for entry in page.units[:_MAX_RISKS]
     ]
-    whole = "本校" if page.by_school else "本院系"
-    lead = f"只列还差最多的 {_AT_RISK} 个。" if len(page.units) > _AT_RISK else ""
-    lead += f"颜色越深，没做完的人占{whole}越多。"
+    base = "本校" if page.by_school else "本院系"
+    lead = f"只列还差最多的 {_MAX_RISKS} 个。" if len(page.units) > _MAX_RISKS else ""
+    lead += f"颜色越深，没做完的人占{base}越多。"
     return section("matrix", "风险在哪里", "risks", kind=page.unit, lead=lead, entries=entries)
 
 
@@ -143,8 +138,8 @@ def show_standing(page: Overview) -> Fragment:
     return section(
         "standing",
         "名次",
-        entries=ranked[:_SHOWN],
-        hidden=max(len(ranked) - _SHOWN, 0),
+        entries=ranked[:_MAX_ROWS],
+        hidden=max(len(ranked) - _MAX_ROWS, 0),
         unit=page.unit,
         nothing="还没有学生提交；有人提交以后才有名次。",
         lines=lines,
@@ -188,8 +183,10 @@ def show_outside(page: Overview) -> Fragment | None:
 
 def show_moved(page: Overview) -> Fragment | None:
     """Return students who came, left or changed class; None without any and on the page of many schools."""
-    moved = None if page.by_school else who_moved(page.run, page.run.school_name(page.school) if page.school else "")
-    if moved is None or moved.empty:
+    if page.by_school:
+        return None
+    moved = registry_changes(page.run, page.run.school_name(page.school) if page.school else "")
+    if moved.empty:
         return None
     return sections.listing(
         "谁变动了",
@@ -201,19 +198,17 @@ def show_moved(page: Overview) -> Fragment | None:
     )
 
 
-def show_registry(page: Overview) -> Fragment:
-    """Return the problems of the registry's own rows."""
-    return show_problems(page)
+show_registry, show_trend = show_problems, sections.show_trend
 
 
 def show_notes(page: Overview) -> Fragment:
     """Return the notes on inputs and the rules that were not checked."""
     notes = [] if page.school else page.run.summary.get("notes", [])
-    lines = [_note(note) for note in notes[:_SHOWN_NOTES]]
-    if len(notes) > _SHOWN_NOTES:
-        lines.append(f"另有 {len(notes) - _SHOWN_NOTES} 条，见 summary.json。")
+    lines = [_note(note) for note in notes[:_MAX_NOTES]]
+    if len(notes) > _MAX_NOTES:
+        lines.append(f"另有 {len(notes) - _MAX_NOTES} 条，见 summary.json。")
     lines += page.run.not_checked(page.run.school_name(page.school) if page.school else "")
-    lines.append(remaining_work.asked_for(page.run.run_id, token(page.run.run_id, page.school, "")))
+    lines.append(remaining_work.page_reference(page.run.run_id, token(page.run.run_id, page.school, "")))
     return section("notes", "口径与说明", lines=lines)
 
 

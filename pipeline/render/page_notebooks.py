@@ -15,17 +15,17 @@ from pipeline import resources
 from pipeline.colleges import College
 from pipeline.errors import MingceError
 from pipeline.render.notebooks import NotebookJob
-from pipeline.render.parameters import documented, read_notebook
+from pipeline.render.parameters import documented_parameters, read_notebook
 from pipeline.view.run_tables import Run, college_folder, school_page, token
 
 _PER_RUN = ("overview", "registry")
 _PER_COLLEGE = {"college": "dashboard", "headcount": "headcount"}
 """A college's notebooks, each with the name of its page."""
-_GIVEN = ("run", "college", "school")
+_PARAMETERS = ("run", "college", "school")
 
 
 @dataclass(frozen=True)
-class OwnPage:
+class CustomPage:
     """A page that an office's notebook adds. `name` is the file name without `.html`."""
 
     name: str
@@ -42,30 +42,30 @@ class Notebooks:
 
     def source(self, name: str) -> tuple[Path, bool]:
         """Return the path of notebook `name`, and whether it is the office's own."""
-        own = self.folder / f"{name}.ipynb" if self.folder else None
-        return (own, True) if own is not None and own.is_file() else (resources.notebooks() / f"{name}.ipynb", False)
+        path = self.folder / f"{name}.ipynb" if self.folder else None
+        return (path, True) if path is not None and path.is_file() else (resources.notebooks() / f"{name}.ipynb", False)
 
     @cached_property
-    def added(self) -> tuple[OwnPage, ...]:
+    def added(self) -> tuple[CustomPage, ...]:
         """The pages that the office's notebooks add, by name."""
-        ours = {path.stem for path in resources.notebooks().glob("*.ipynb")}
-        return tuple(page for name, page in self._own.items() if name not in ours)
+        bundled = {path.stem for path in resources.notebooks().glob("*.ipynb")}
+        return tuple(page for name, page in self._custom.items() if name not in bundled)
 
     @cached_property
-    def _own(self) -> dict[str, OwnPage]:
+    def _custom(self) -> dict[str, CustomPage]:
         """The office's notebooks by name, those that replace ours too."""
         paths = self.folder.glob("[!.]*.ipynb") if self.folder else ()
         return {path.stem: _page_of(path) for path in sorted(paths, key=lambda path: path.stem)}
 
     def jobs(self, run: Run, folder: Path, colleges: Iterable[College], *, by_school: bool) -> Iterator[NotebookJob]:
         """Yield the jobs of the run, of its `colleges`, and with `by_school` of each school's overview."""
-        every = list(colleges)
-        for code in dict.fromkeys(college.code for college in every if by_school):
+        listed = list(colleges)
+        for code in dict.fromkeys(college.code for college in listed if by_school):
             yield self._job(run, folder, "overview", (f"school-{code}", school_page(code), f"{code}/overview"), code)
         for name in (*_PER_RUN, *(page.name for page in self.added if not page.per_college)):
             yield self._job(run, folder, name, (name, f"{name}.html", name))
         of_colleges = [*_PER_COLLEGE, *(page.name for page in self.added if page.per_college)]
-        for college in every:
+        for college in listed:
             site = college_folder(college.code, college.name)
             for name in of_colleges:
                 page = _PER_COLLEGE.get(name, name)
@@ -76,30 +76,30 @@ class Notebooks:
         self, run: Run, folder: Path, name: str, files: tuple[str, str, str], code: str = "", college: str = ""
     ) -> NotebookJob:
         """Return the job of notebook `name`. `files` are the executed notebook, the page, and the page's name."""
-        source, own = self.source(name)
-        executed, page, told = files
-        known = self._own[name].parameters if own else _GIVEN  # an office's replacement may take fewer
-        given = {"run": str(folder), "college": college, "school": code}
+        source, custom = self.source(name)
+        executed, page, page_name = files
+        accepted = self._custom[name].parameters if custom else _PARAMETERS  # an office's replacement may take fewer
+        values = {"run": str(folder), "college": college, "school": code}
         parts = (college, run.school_name(code) if code else "", run.cohort, f"数据截至 {run.as_of}")
         return NotebookJob(
             source,
             folder / "notebooks" / f"{executed}.ipynb",
             folder / "site" / page,
-            {key: value for key, value in given.items() if value and key in known},
-            told,
+            {key: value for key, value in values.items() if value and key in accepted},
+            page_name,
             token(run.run_id, code, college),
             " · ".join(filter(None, parts)),
-            own,
+            custom,
             (code, college) if college else None,
-            not own,
+            not custom,
         )
 
 
-def _page_of(path: Path) -> OwnPage:
+def _page_of(path: Path) -> CustomPage:
     from pipeline.render.cards import title_of
 
     try:
-        known = tuple(each for each in documented(path) if each in _GIVEN)
-        return OwnPage(path.stem, title_of(read_notebook(path)) or path.stem, "college" in known, known)
-    except MingceError:  # its page will say so
-        return OwnPage(path.stem, path.stem, False, ())
+        accepted = tuple(name for name in documented_parameters(path) if name in _PARAMETERS)
+        return CustomPage(path.stem, title_of(read_notebook(path)) or path.stem, "college" in accepted, accepted)
+    except MingceError:  # its job fails, and its page states why
+        return CustomPage(path.stem, path.stem, False, ())

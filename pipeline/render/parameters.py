@@ -15,7 +15,7 @@ from pipeline.errors import InputError, UsageError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "str": ("文字", (str,)),
     "int": ("整数", (int,)),
     "float": ("数", (int, float)),
@@ -46,24 +46,24 @@ def read_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
-def documented(notebook: Path | NotebookNode) -> dict[str, tuple[str, ...]]:
+def documented_parameters(notebook: Path | NotebookNode) -> dict[str, tuple[str, ...]]:
     """Return the documented parameters of a notebook (path, or loaded) with their types."""
     # inspect_notebook calls this after reading the file
     from papermill.inspection import _infer_parameters  # pyright: ignore[reportPrivateUsage]
 
     found: list[Any] = _infer_parameters(read_notebook(notebook) if isinstance(notebook, Path) else notebook)
-    return {one.name: _declared(one.inferred_type_name, one.default) for one in found}
+    return {parameter.name: _declared_types(parameter.inferred_type_name, parameter.default) for parameter in found}
 
 
-def refuse_parameters(known: Parameters, given: Mapping[str, Any], *, where: str) -> None:
+def refuse_parameters(known: Parameters, values: Mapping[str, Any], *, where: str) -> None:
     """Raise UsageError with the names, never values, of unknown parameters and those of a wrong type."""
-    found = [mistake for name, value in given.items() if (mistake := _mistake(known.get(name), name, value))]
-    if found:
+    mistakes = [mistake for name, value in values.items() if (mistake := _mistake(known.get(name), name, value))]
+    if mistakes:
         names = "、".join(known) or "（无）"
-        raise UsageError("；".join(found), where=where, remedy=f"这个 notebook 的参数有：{names}")
+        raise UsageError("；".join(mistakes), where=where, remedy=f"这个 notebook 的参数有：{names}")
 
 
-def check_parameters(**given: object) -> None:
+def check_parameters(**values: object) -> None:
     """Check the parameters in the first cell of a notebook that plain papermill runs.
 
     Call it with every documented parameter before any other assignment: `check_parameters(run=run, college=college,
@@ -76,9 +76,9 @@ def check_parameters(**given: object) -> None:
     caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     namespace = caller.f_globals
     annotations: Mapping[str, Any] = namespace.get("__annotations__", {})
-    known = {name: _types(annotations.get(name)) for name in given}
+    known = {name: _type_names(annotations.get(name)) for name in values}
     unknown = {name: namespace[name] for name in _assigned_before(namespace) if name in namespace and name not in known}
-    refuse_parameters(known, {**given, **unknown}, where="notebook 参数")
+    refuse_parameters(known, {**values, **unknown}, where="notebook 参数")
 
 
 def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:
@@ -93,31 +93,31 @@ def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:
     return names
 
 
-def _declared(annotation: str, default: str) -> tuple[str, ...]:
+def _declared_types(annotation: str, default: str) -> tuple[str, ...]:
     if annotation not in {"", "None"}:
-        return _types(annotation)
+        return _type_names(annotation)
     with suppress(ValueError, SyntaxError):
         if (value := ast.literal_eval(default)) is not None:
             return (type(value).__name__,)
     return ()
 
 
-def _types(annotation: object) -> tuple[str, ...]:
+def _type_names(annotation: object) -> tuple[str, ...]:
     """Return the type names in `str | None` or `Optional[str]`. `list[str]` counts as `list`."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation or "").strip()
     if text.startswith("Optional[") and text.endswith("]"):
         text = f"{text.removeprefix('Optional[').removesuffix(']')} | None"
     names = tuple(part.split("[")[0].strip().replace("NoneType", "None") for part in text.split("|"))
-    return names if all(name in _KINDS for name in names) else ()
+    return names if all(name in _TYPES for name in names) else ()
 
 
 def _mistake(types: tuple[str, ...] | None, name: str, value: object) -> str:
     if types is None:
         return f"没有参数 {name}"
     kinds = [kind for kind in types if isinstance(value, bool) == (kind == "bool")]
-    if not types or any(isinstance(value, _KINDS[kind][1]) for kind in kinds):
+    if not types or any(isinstance(value, _TYPES[kind][1]) for kind in kinds):
         return ""
-    wanted = "或".join(_KINDS[kind][0] for kind in types)
+    wanted = "或".join(_TYPES[kind][0] for kind in types)
     hint = "（papermill 命令行请用 -r 代替 -p）" if "str" in types and isinstance(value, int | float) else ""
-    given = type(value).__name__
-    return f"参数 {name} 应为{wanted}，给的是{_KINDS[given][0] if given in _KINDS else given}{hint}"
+    type_name = type(value).__name__
+    return f"参数 {name} 应为{wanted}，给的是{_TYPES[type_name][0] if type_name in _TYPES else type_name}{hint}"

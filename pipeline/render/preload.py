@@ -44,8 +44,8 @@ from pipeline.render import (
 from pipeline.typeset import typefaces
 
 
-def initialise(*, own: bool) -> None:
-    """Use once all code that initialises at its first use; with `own`, what only an office's notebooks use too."""
+def initialise(*, custom: bool) -> None:
+    """Call all code that initialises at its first use. With `custom`, also what only an office's own notebooks use."""
     pyarrow.set_cpu_count(1)  # forks share the machine: one core each
     pyarrow.set_io_thread_count(1)
     frame = pandas.DataFrame({"a": ["x"], "b": [1]})
@@ -53,29 +53,29 @@ def initialise(*, own: bool) -> None:
     repr(frame)
     frame.groupby("a", as_index=False).size()
     typefaces()
-    if own:  # our pages draw by typst, which starts threads
+    if custom:  # our pages draw by typst, which starts threads
         import matplotlib.backends.backend_agg
         import matplotlib.backends.backend_svg
         import matplotlib.pyplot
         import matplotlib_inline.config
 
-        figures.settings()
-    known = fragments.environment()
-    for name in known.list_templates(extensions=["j2"]):
+        figures.chart_settings()
+    env = fragments.environment()
+    for name in env.list_templates(extensions=["j2"]):
         if name.startswith(("fragments/", "page/page.")):
-            known.get_template(name)
+            env.get_template(name)
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("**名册**")])
     nbformat.validate(node)
-    cards.page(node if own else nbformat.v4.new_notebook())  # our pages show no Markdown: its libraries take 0.1 s
+    cards.page(node if custom else nbformat.v4.new_notebook())  # our pages show no Markdown: its libraries take 0.1 s
 
 
-def main(*, own: bool) -> None:
+def main(*, custom: bool) -> None:
     """Run the prepared process: fork on request until standard input closes."""
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the starter handles Ctrl-C and closes standard input
     prepared.adopt_orphans()
-    initialise(own=own)
+    initialise(custom=custom)
     gc.freeze()  # the collector would write into shared pages
     gc.enable()
     jobs: set[int] = set()

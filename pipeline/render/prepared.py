@@ -1,7 +1,7 @@
 """The prepared process imports all modules once, stays single-threaded, and forks one job per notebook.
 
-It is a fork of its starter if that has one thread, else a new interpreter. It (`warm.py`) receives connections of jobs
-through a socket. A job reads its request there and returns its result. A closed connection ends the job; a closed
+It is a fork of its starter if that has one thread, else a new interpreter. It (`preload.py`) receives one connection a
+job through a socket. A job reads its request from it and returns its result. A closed connection ends the job, a closed
 socket (its starter died) ends all.
 """
 
@@ -30,10 +30,10 @@ from typing import NoReturn, Self
 import pipeline
 
 _SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY(_|$)", re.IGNORECASE)
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_BEGIN = "import gc; gc.disable(); from pipeline.render.preload import main; main(own={})"
-"""What is imported stays: nobody need look through it for what may go."""
-_HUSHED = ("ignore", None, Warning, None, 0)
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_START_CODE = "import gc; gc.disable(); from pipeline.render.preload import main; main(custom={})"
+"""Imports run without garbage collection, because imported objects live as long as the process."""
+_WARNINGS_HIDDEN = ("ignore", None, Warning, None, 0)
 """The filter of a starter that hides warnings. Cells show theirs."""
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 NAME = b"mingce-pages"
@@ -46,8 +46,8 @@ def can_fork() -> bool:
 
 
 def limit_threads(environment: MutableMapping[str, str]) -> None:
-    """Set what keeps a process that imports numpy and Arrow afterwards single-threaded, so that it may fork."""
-    environment.update(dict.fromkeys(_ONE_THREAD, "1"))
+    """Set the variables with which numpy and Arrow start no threads when they are imported, so that it may fork."""
+    environment.update(dict.fromkeys(_THREAD_LIMITS, "1"))
     environment["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # its jemalloc starts a thread at the import
 
 
@@ -58,13 +58,13 @@ class Prepared:
         self.pid = pid
         self._control = control
 
-    def job(self, *request: object) -> Connection:
+    def start_job(self, *request: object) -> Connection:
         """Fork a job, send it `request` and return the connection. Closing it kills the job and its children."""
-        ours, theirs = Pipe()
-        with theirs, contextlib.suppress(OSError):
-            socket.send_fds(self._control, [b"job"], [theirs.fileno()])
-            ours.send(request)
-        return ours
+        parent, child = Pipe()
+        with child, contextlib.suppress(OSError):
+            socket.send_fds(self._control, [b"job"], [child.fileno()])
+            parent.send(request)
+        return parent
 
     def close(self) -> None:
         """End the prepared process and its children."""
@@ -82,12 +82,12 @@ class Prepared:
         self.close()
 
 
-def prepare(*, own: bool = True) -> Prepared:
+def prepare(*, custom: bool = True) -> Prepared:
     """Start the prepared process without waiting. It ends with its children when the caller closes it or dies.
 
-    With `own` it is ready for an office's own notebooks too.
+    With `custom` it also imports what only an office's own notebooks use.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    parent, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = dict(os.environ)
     forget_secrets(env)
     limit_threads(env)
@@ -95,28 +95,28 @@ def prepare(*, own: bool = True) -> Prepared:
     env.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     root = str(Path(pipeline.__file__).resolve().parent.parent)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH", "")]))
-    with theirs:
-        if _threads() == 1:
-            pid = _forked(ours, theirs, env, own)
+    with child:
+        if _thread_count() == 1:
+            pid = _fork_prepared(parent, child, env, custom)
         else:
-            command = [sys.executable, "-P", "-c", _BEGIN.format(own)]
-            to = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-            pid = os.posix_spawn(sys.executable, command, env, file_actions=to, setsid=True)
-    return Prepared(pid, ours)
+            command = [sys.executable, "-P", "-c", _START_CODE.format(custom)]
+            actions = [(os.POSIX_SPAWN_DUP2, child.fileno(), 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+            pid = os.posix_spawn(sys.executable, command, env, file_actions=actions, setsid=True)
+    return Prepared(pid, parent)
 
 
-def _forked(ours: socket.socket, theirs: socket.socket, env: dict[str, str], own: bool) -> int:
-    """Fork the prepared process: what its starter has imported, it need not. Nothing else of the starter is used."""
-    with forking(at_death=0) as pid:  # it sees its socket close, and ends its jobs before itself
+def _fork_prepared(parent: socket.socket, child: socket.socket, env: dict[str, str], custom: bool) -> int:
+    """Fork the prepared process. It uses the modules that its starter has imported, and nothing else of the starter."""
+    with forking(death_signal=0) as pid:  # it ends when its socket closes, after its jobs
         if pid:
             return pid
         gc.disable()
-        ours.close()
-        os.dup2(theirs.fileno(), 0)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in {1, *map(int, os.listdir("/proc/self/fd"))} - {0, 2, nothing}:  # noqa: PTH208
+        parent.close()
+        os.dup2(child.fileno(), 0)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in {1, *map(int, os.listdir("/proc/self/fd"))} - {0, 2, null}:  # noqa: PTH208
             with contextlib.suppress(OSError):  # the listing's own
-                os.dup2(nothing, number, inheritable=number == 1)  # not closed: its owner's object still stands
+                os.dup2(null, number, inheritable=number == 1)  # not closed, because its Python object exists
         os.environ.clear()
         os.environ.update(env)
         first, last = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[47:49])
@@ -124,9 +124,9 @@ def _forked(ours: socket.socket, theirs: socket.socket, env: dict[str, str], own
         _prctl(_PR_SET_NAME, NAME)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        warnings.filters[:] = [each for each in warnings.filters if each != _HUSHED]  # pyright: ignore[reportIndexIssue]
+        warnings.filters[:] = [rule for rule in warnings.filters if rule != _WARNINGS_HIDDEN]  # pyright: ignore[reportIndexIssue]
         weakref.finalize._registry.clear()  # pyright: ignore  # at its end a cell would delete its starter's folders
-        import_module("pipeline.render.preload").main(own=own)  # which imports this module
+        import_module("pipeline.render.preload").main(custom=custom)  # which imports this module
     raise AssertionError
 
 
@@ -136,20 +136,20 @@ def forget_secrets(environment: MutableMapping[str, str]) -> None:
         del environment[name]
 
 
-def _threads() -> int:
+def _thread_count() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
 
 
 @contextlib.contextmanager
-def forking(at_death: int) -> Generator[int]:
+def forking(death_signal: int) -> Generator[int]:
     """Fork, and yield the PID, or 0 in the child, which ends after the body in any case.
 
-    The child has its own process group and gets the signal `at_death` (0: none) when its parent dies.
+    The child has its own process group and gets the signal `death_signal` (0: none) when its parent dies.
 
     Raises:
         RuntimeError: this process has threads, so a fork would be unsafe.
     """
-    if (threads := _threads()) != 1:
+    if (threads := _thread_count()) != 1:
         raise RuntimeError(f"{threads} threads")
     parent = os.getpid()
     pid = os.fork()
@@ -158,10 +158,10 @@ def forking(at_death: int) -> Generator[int]:
         return
     try:
         os.setsid()
-        _prctl(_PR_SET_PDEATHSIG, at_death)
+        _prctl(_PR_SET_PDEATHSIG, death_signal)
         if os.getppid() == parent:
             yield 0
-    except BaseException:  # noqa: BLE001 - a process's outermost boundary: never unwound into what its parent did
+    except BaseException:  # noqa: BLE001 - a process's outermost boundary: it must not run the rest of its parent's stack
         traceback.print_exc(file=sys.__stderr__)
     finally:
         os._exit(1)
@@ -204,8 +204,8 @@ def limit_memory(size: int) -> None:
         return
     import resource
 
-    taken = Path("/proc/self/status").read_text().partition("VmData:")[2].split()[0]
-    limits = [int(taken) * 1024 + size, *resource.getrlimit(resource.RLIMIT_DATA)]
+    used = Path("/proc/self/status").read_text().partition("VmData:")[2].split()[0]
+    limits = [int(used) * 1024 + size, *resource.getrlimit(resource.RLIMIT_DATA)]
     limit = min(limit for limit in limits if limit != resource.RLIM_INFINITY)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 

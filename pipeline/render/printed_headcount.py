@@ -17,17 +17,17 @@ LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
 COLUMNS: dict[str, str] = report_table("words")["headcount"]
 """Headings by column of the table, in print order."""
 NOTE = "说明：在册＝男＋女＝已提交＋未提交；“一致”为“是”表示已通过的人就是在册的人，一个不多、一个不少。"
-SIGN_HERE = "请院系核对后由院党委副书记签字、加盖院系公章。"
+SIGN_INSTRUCTION = "请院系核对后由院党委副书记签字、加盖院系公章。"
 DRAFT = "未定稿"
 SIGNATURES = ("填表人", "电话", "院党委副书记（签字）")
 SEAL, DATE = "单位（盖章）", "　　　　年　　月　　日"
-_PORTRAIT = 20  # characters of a major that a page of A4 upright has room for, on two lines
+_PORTRAIT_CHARACTERS = 20  # of a major, on two lines of an A4 page in portrait
 _ONE_PAGE = {True: (30, 11), False: (18, 17)}
-"""Upright or not: lines beside the block below them on one page, and characters of a major that a line holds."""
+"""By portrait: table lines that fit on one page with the signature block, and characters of a major in one line."""
 
 
 @dataclass(frozen=True)
-class Line:
+class HeadcountLine:
     """One line. `kind` is major, subtotal or total; `numbers` are in the order of `COLUMNS`."""
 
     kind: str
@@ -37,7 +37,7 @@ class Line:
     equal: bool
 
     @property
-    def same(self) -> str:
+    def equal_text(self) -> str:
         """The word for `equal`."""
         return "是" if self.equal else "否"
 
@@ -50,14 +50,14 @@ class Headcount:
     school: str
     college: str
     as_of: date
-    lines: tuple[Line, ...]
+    lines: tuple[HeadcountLine, ...]
     digest: str = ""
     signed_on: str = ""
     """The day of the college's signature under these very data."""
     office: str = ""
-    """To whom it is handed in."""
+    """The office that receives it."""
     outside: str = ""
-    """How many of the registry are outside the class, by reason: 休学 2、参军入伍 1."""
+    """The number of registry students outside the class, by reason: 休学 2、参军入伍 1."""
 
     @property
     def title(self) -> str:
@@ -67,7 +67,7 @@ class Headcount:
     @property
     def attestation(self) -> str:
         """The text above the signature, or the reasons why the college may not sign yet."""
-        if self.ready:
+        if self.signable:
             return (
                 f"本人确认：{self.school}{self.college}{self.cohort}毕业生共 {self.total.numbers[0]} 人，"
                 "已逐人核对并全部审核通过，各专业审核通过的名单与学籍库在册名单完全一致。"
@@ -77,20 +77,20 @@ class Headcount:
         return f"{DRAFT}，不能签字：还有 {left} 人没有审核通过{extra}。各专业“一致”全部为“是”后，请重新打印本表再签字。"
 
     @property
-    def ready(self) -> bool:
+    def signable(self) -> bool:
         """Whether the college may sign: the approved are the registered."""
         return self.total.equal and bool(self.digest)
 
     @property
     def code(self) -> str:
         """The code for `mingce sign verify --code`; blank until the college may sign."""
-        return code_of(self.digest) if self.ready else ""
+        return code_of(self.digest) if self.signable else ""
 
     @property
     def note(self) -> str:
         """The meaning of the columns, students outside the class, and the instruction to sign."""
         outside = f"不在本届：{self.outside}。" if self.outside else ""
-        return NOTE + outside + (SIGN_HERE if self.ready else "")
+        return NOTE + outside + (SIGN_INSTRUCTION if self.signable else "")
 
     @property
     def addressee(self) -> str:
@@ -98,14 +98,14 @@ class Headcount:
         return f"{self.office}：" if self.office else ""
 
     @property
-    def day(self) -> str:
+    def date_text(self) -> str:
         """The date of the data in Chinese."""
         return f"{self.as_of.year}年{self.as_of.month}月{self.as_of.day}日"
 
     @property
     def portrait(self) -> bool:
         """Whether every major is short enough for a portrait page."""
-        return all(len(line.major) <= _PORTRAIT for line in self.lines)
+        return all(len(line.major) <= _PORTRAIT_CHARACTERS for line in self.lines)
 
     @property
     def one_page(self) -> bool:
@@ -113,35 +113,35 @@ class Headcount:
         lines, characters = _ONE_PAGE[self.portrait]
         return sum(-(-len(line.major) // characters) for line in self.lines) <= lines
 
-    def levels(self) -> list[tuple[Line, int]]:
+    def level_spans(self) -> list[tuple[HeadcountLine, int]]:
         """Return each line with its level's row span (0: covered). On several pages each line has an own level cell."""
         if not self.one_page:
             return [(line, int(line.kind == "major")) for line in self.lines]
-        spans: list[tuple[Line, int]] = []
-        for (own, _), lines in groupby(self.lines, key=lambda line: (line.kind == "major", line.level)):
+        spans: list[tuple[HeadcountLine, int]] = []
+        for (is_major, _), lines in groupby(self.lines, key=lambda line: (line.kind == "major", line.level)):
             first, *rest = lines
-            spans += [(first, 1 + len(rest) if own else 0), *((line, 0) for line in rest)]
+            spans += [(first, 1 + len(rest) if is_major else 0), *((line, 0) for line in rest)]
         return spans
 
     @property
-    def foot(self) -> str:
+    def footer(self) -> str:
         """The footer: the code, or 未定稿."""
-        return f"校验码 {self.code}" if self.ready else DRAFT
+        return f"校验码 {self.code}" if self.signable else DRAFT
 
     def _number(self, column: str) -> int:
         return self.total.numbers[list(COLUMNS).index(column)]
 
     @property
-    def total(self) -> Line:
+    def total(self) -> HeadcountLine:
         """The line of totals."""
         return self.lines[-1]
 
 
-def headcount_lines(table: Frame) -> tuple[Line, ...]:
+def headcount_lines(table: Frame) -> tuple[HeadcountLine, ...]:
     """Return the lines of a college: majors by level with subtotals, then `UNLISTED`, then the total."""
-    lines: list[Line] = []
+    lines: list[HeadcountLine] = []
     listed = table[table["major"] != UNLISTED]
-    order = {level: at for at, level in enumerate(LEVELS)}
+    order = {level: place for place, level in enumerate(LEVELS)}
     levels = sorted(listed["education_level"].unique(), key=lambda level: (order.get(level, len(order)), level))
     for level in levels:
         rows = listed[listed["education_level"] == level].sort_values("major").to_dict("records")
@@ -159,7 +159,7 @@ def outside_in_words(outside: Frame) -> str:
     return "、".join(f"{reason} {len(names)}" for reason, names in names_by_reason(outside))
 
 
-def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> Line:
+def _line(kind: str, level: str, name: str, rows: list[dict[Any, Any]]) -> HeadcountLine:
     numbers = tuple(sum(int(row[column]) for row in rows) for column in COLUMNS)
     registered = [row for row in rows if int(row["registered"])]  # a major with extras only is in neither set
-    return Line(kind, level, name, numbers, bool(registered) and all(bool(row["equal"]) for row in registered))
+    return HeadcountLine(kind, level, name, numbers, bool(registered) and all(bool(row["equal"]) for row in registered))

@@ -6,22 +6,22 @@ from collections import Counter
 from textwrap import wrap
 
 from pipeline.render.fragments import Fragment
-from pipeline.render.sections import FIRST_PAGE, head_piece, listing, rows_of, set_up_notebook
+from pipeline.render.sections import FIRST_PAGE, listing, page_head, rows_of, set_up_notebook
 from pipeline.view.all_colleges import Overview
 from pipeline.view.run_tables import load_run
 
 
 def open_registry(run: str) -> Overview:
     """Read the registries in the run folder `run`. Raises InputError if there is no such run."""
-    opened = load_run(run)
+    run_tables = load_run(run)
     set_up_notebook()
-    return Overview(opened, opened.table("colleges"))
+    return Overview(run_tables, run_tables.table("colleges"))
 
 
 def show_head(page: Overview) -> Fragment:
     """Return the heading."""
     line = f"{page.run.cohort} · {page.run.schools_in_words}"
-    return head_piece(page.run, "学籍库的情况", line, links=[FIRST_PAGE])
+    return page_head(page.run, "学籍库的情况", line, links=[FIRST_PAGE])
 
 
 def show_schools(page: Overview) -> Fragment:
@@ -32,9 +32,9 @@ def show_schools(page: Overview) -> Fragment:
     problems, _ = page.registry_problems
     rows: list[tuple[str, ...]] = []
     for code, name in page.run.schools.items():
-        unread = "" if name in students else "没有学生：请检查学籍库能否读取"
+        remark = "" if name in students else "没有学生：请检查学籍库能否读取"
         counts = (colleges[name], students.get(name, 0), problems[name] or "–")
-        rows.append((code, name, *map(str, counts), unread))
+        rows.append((code, name, *map(str, counts), remark))
     if page.run.many_schools:  # schools with problems first
         rows.sort(key=lambda row: (not row[-1], -problems[row[1]]))
     return listing("各学校", "schools", "", rows, ("代码", "学校", "院系", "在册", "学籍问题", "说明"), "没有学校。")
@@ -50,15 +50,15 @@ def show_problems(page: Overview) -> Fragment:
         rows_of(first, ["school", "row", "student_number", "message"]),
         ("学校", "行", "学号", "问题"),
         "学籍库没有发现问题。" if page.run.has("registry_findings") else "这次运行没有检查学籍库自身。",
-        left_out=problems.total() - len(first),
+        unlisted=problems.total() - len(first),
     )
 
 
 def show_inputs(page: Overview) -> Fragment:
     """Return the input files with their digests, so that each result is traceable."""
     rows: list[tuple[str, ...]] = []
-    for one in page.run.summary.get("inputs", []):
-        digest = " ".join(wrap(str(one["sha256"])[:16], 4))
-        rows.append((str(one["name"]), str(one["detail"]), f"{int(one['size']) / 1024:,.0f} KB", digest))
+    for file in page.run.summary.get("inputs", []):
+        digest = " ".join(wrap(str(file["sha256"])[:16], 4))
+        rows.append((str(file["name"]), str(file["detail"]), f"{int(file['size']) / 1024:,.0f} KB", digest))
     headings = ("文件", "读法", "大小", "指纹（前 16 位）")
-    return listing("读入的文件", "inputs", "", rows, headings, "没有读入文件。", beyond="summary.json")
+    return listing("读入的文件", "inputs", "", rows, headings, "没有读入文件。", complete_file="summary.json")

@@ -29,11 +29,11 @@ from pipeline.errors import MingceError
 from pipeline.progress import Reporter
 from pipeline.render.college import headcount_of, open_page
 from pipeline.render.fragments import render, with_office_name
-from pipeline.render.headcount_files import FILES, SignedFolder
+from pipeline.render.headcount_files import HEADCOUNT_WRITERS, SignedFolder
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.overview import banners, show_today
 from pipeline.render.page_guard import Guard, guard_page, write_failure
-from pipeline.render.page_notebooks import Notebooks, OwnPage
+from pipeline.render.page_notebooks import CustomPage, Notebooks
 from pipeline.render.prepared import can_fork, prepare
 from pipeline.render.printed_headcount import Headcount
 from pipeline.render.tables_xlsx import write_tables_xlsx
@@ -41,7 +41,7 @@ from pipeline.run_folder import RenderOptions, RunFolder
 from pipeline.view.all_colleges import Overview
 from pipeline.view.run_tables import Run, college_folder, load_run, school_page
 
-_DIGESTED = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences", "outside")
+_PAGE_TABLES = ("roster", "findings", "headcount", "course", "colleges", "registry", "differences", "outside")
 """Tables whose rows of a college are on its pages."""
 
 
@@ -50,7 +50,7 @@ class Rendered:
     """The result of each page by name (ok, seconds, error), and the pages reused from an earlier run."""
 
     pages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    taken_over: list[str] = field(default_factory=list[str])
+    reused: list[str] = field(default_factory=list[str])
 
     def record(self, name: str, seconds: float, error: str = "") -> None:
         """Record the result of one page."""
@@ -59,7 +59,7 @@ class Rendered:
     def as_summary(self) -> dict[str, Any]:
         """Return the summary's entry of the render stage."""
         failed = [name for name, page in self.pages.items() if not page["ok"]]
-        return {"pages": self.pages, "failed": failed, "taken_over": sorted(self.taken_over)}
+        return {"pages": self.pages, "failed": failed, "taken_over": sorted(self.reused)}
 
 
 @dataclass
@@ -68,12 +68,12 @@ class Renderer:
 
     options: RenderOptions
     reporter: Reporter
-    kept: Cache
+    cache: Cache
     scheduler: str | None = None
     signed: SignedFolder | None = None
     notebooks: Notebooks = field(default_factory=Notebooks)
-    _open: ExitStack = field(default_factory=ExitStack)
-    _given_up: bool = False
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _interrupted: bool = False
 
     def __post_init__(self) -> None:
         self._run: Callable[..., object] = partial(run_notebooks, processes=self.options.jobs, cold=self.options.cold)
@@ -82,87 +82,88 @@ class Renderer:
         if not self.options.notebooks or self.options.cold:
             return self
         if self.scheduler is not None:
-            from pipeline.render.cluster import on_workers
+            from pipeline.render.cluster import notebook_workers
 
-            self._run = self._open.enter_context(on_workers(self.scheduler))
+            self._run = self._stack.enter_context(notebook_workers(self.scheduler))
         elif can_fork():
-            prepared = self._open.enter_context(prepare(own=self.notebooks.folder is not None))
+            prepared = self._stack.enter_context(prepare(custom=self.notebooks.folder is not None))
             self._run = partial(self._run, prepared=prepared)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        self._stack.close()
 
     def render(self, folder: RunFolder) -> Rendered:
         """Render all files of the run folder. A failed page becomes a failure page and does not stop the others."""
-        pyarrow.default_memory_pool().release_unused()  # 50 MB of a school's judging, beside all pages at work
+        pyarrow.default_memory_pool().release_unused()  # 50 MB from the checks, while all pages are rendered
         run = load_run(folder.path)
-        every = [
+        listed = [
             College(run.code_of(school), school, college)
             for school, college in run.table("colleges", ["school", "college"]).itertuples(index=False)
         ]
-        colleges = [college for college in every if run.has_pages(college.code)]
+        colleges = [college for college in listed if run.has_pages(college.code)]
         rendered = Rendered()
         keys = college_digests(run, [run.school_name(code) for code in self.options.schools])
         keys |= {"registry": registry_page_digest(run)}
+        writers: list[tuple[str, Callable[[], object]]] = []
         for college in colleges:
             site = folder.path / "site" / college_folder(college.code, college.name)
             site.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ThreadPoolExecutor(1, "printed") as beside:  # this process only waits for notebooks
-            writers = [one for college in colleges for one in self._printed(run, folder.path, college, keys, rendered)]
-            book = partial(write_tables_xlsx, folder.path / "tables.xlsx", run, kept=self.kept)
-            writers.append(("tables.xlsx", book))
-            printing = beside.submit(self._print, writers, rendered)
+            writers += self._headcount_writers(run, folder.path, college, keys, rendered)
+        with ThreadPoolExecutor(1, "printed") as executor:  # this process only waits for notebooks
+            workbook = partial(write_tables_xlsx, folder.path / "tables.xlsx", run, cache=self.cache)
+            writers.append(("tables.xlsx", workbook))
+            printing = executor.submit(self._write_files, writers, rendered)
             try:
                 if self.options.notebooks:
                     jobs = list(self.notebooks.jobs(run, folder.path, colleges, by_school=run.many_schools))
-                    left = [job for job in jobs if job.own or not self._taken(job.name, keys, rendered)]
-                    self._run_notebooks(run, folder, left, keys, rendered)
+                    due = [job for job in jobs if job.custom or not self._reuse(job.name, keys, rendered)]
+                    self._run_notebooks(run, folder, due, keys, rendered)
                 printing.result()
             finally:  # after an interrupt only the current table is finished
-                self._given_up = not printing.done()
+                self._interrupted = not printing.done()
         index = partial(write_index, folder.path / "site" / "index.html", run, self.notebooks.added)
-        self._print([("index", index)], rendered)
+        self._write_files([("index", index)], rendered)
         return rendered
 
-    def _taken(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
-        taken = self.kept.reuse(page_key(name, keys))
-        if taken:
+    def _reuse(self, name: str, keys: Mapping[str, str], rendered: Rendered) -> bool:
+        reused = self.cache.reuse(page_key(name, keys))
+        if reused:
             rendered.record(name, 0.0)
-            rendered.taken_over.append(name)
-        return taken
+            rendered.reused.append(name)
+        return reused
 
     def _run_notebooks(
         self, run: Run, folder: RunFolder, jobs: list[NotebookJob], keys: Mapping[str, str], rendered: Rendered
     ) -> None:
         (folder.path / "notebooks").mkdir(mode=0o700, exist_ok=True)
         guard = Guard(run)
-        with self.reporter.progress_bar("页面", len(jobs)) as counted:
+        with self.reporter.progress_bar("页面", len(jobs)) as advance:
 
-            def done(result: NotebookResult) -> None:
-                job, error, made = result.job, "" if result.ok else result.error, result.job.output_notebook
-                if made.is_file():
-                    text = made.read_text(encoding="utf-8")
-                    made.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
+            def on_done(result: NotebookResult) -> None:
+                job, error, executed = result.job, "" if result.ok else result.error, result.job.output_notebook
+                if executed.is_file():
+                    text = executed.read_text(encoding="utf-8")
+                    executed.write_text(text.replace(str(folder.path), str(folder.final)), encoding="utf-8")
                 if job.output_html is not None and not result.ok:
                     write_failure(job.output_html, job.name, error)
                 elif job.output_html is not None:
                     school, college = job.of_college or ("", "")
                     error = guard_page(job.output_html, guard, college or job.name, school, college)
-                    if not error and not job.own:
-                        self.kept.record([made, job.output_html], page_key(job.name, keys))
+                    if not error and not job.custom:
+                        self.cache.record([executed, job.output_html], page_key(job.name, keys))
                 rendered.record(job.name, result.seconds, error)
-                counted(job.name)
+                advance(job.name)
 
-            self._run(jobs, on_done=done)
-        for swept in [folder.path / "notebooks", *(folder.path / "site").glob("**")]:
-            remove_drafts(swept)
+            self._run(jobs, on_done=on_done)
+        for written in [folder.path / "notebooks", *(folder.path / "site").glob("**")]:
+            remove_drafts(written)
 
-    def _print(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
+    def _write_files(self, writers: Iterable[tuple[str, Callable[[], object]]], rendered: Rendered) -> None:
         for name, write in writers:
-            if self._given_up:
+            if self._interrupted:
                 return
             started = time.perf_counter()
             try:
@@ -171,76 +172,76 @@ class Renderer:
             except MingceError as error:
                 rendered.record(name, time.perf_counter() - started, str(error))
 
-    def _printed(
+    def _headcount_writers(
         self, run: Run, folder: Path, college: College, keys: Mapping[str, str], rendered: Rendered
     ) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Yield name and writer of a college's headcounts that are not reused. While signed, copy the signed files."""
+        """Yield name and writer of a college's headcount files. Signed files are copied, unchanged ones are reused."""
         state = run.state(college.code, college.name)
         site = folder / "site" / college_folder(college.code, college.name)
         if self.signed is not None and state.get("signed_files") and not state.get("signature_broken"):
             for name, sha256 in state["signed_files"].items():
-                show = partial(self.signed.show, str(state["signed_digest"]), name, sha256, site / name)
+                show = partial(self.signed.copy, str(state["signed_digest"]), name, sha256, site / name)
                 yield f"{college}/{name}", show
             return
         headcount = cache(lambda: headcount_of(open_page(str(run.path), college.name, college.code)))
-        for name, write in FILES.items():
+        for name, write in HEADCOUNT_WRITERS.items():
             page = f"{college}/{name}"
-            if self._taken(page, keys, rendered):
+            if self._reuse(page, keys, rendered):
                 continue
             path = site / name
 
             def writer(page: str = page, path: Path = path, write: Callable[[Path, Headcount], None] = write) -> None:
                 write(path, headcount())
-                self.kept.record([path], page_key(page, keys))
+                self.cache.record([path], page_key(page, keys))
 
             yield page, writer
 
 
 def page_key(name: str, keys: Mapping[str, str]) -> str:
     """Return the key of a college's or the registry's page. It is blank for the overview, which is never reused."""
-    shown = keys.get(name) or keys.get(name.rpartition("/")[0], "")
-    return shown and digest_of(name, shown)
+    digest = keys.get(name) or keys.get(name.rpartition("/")[0], "")
+    return digest and digest_of(name, digest)
 
 
 def college_digests(run: Run, schools: Iterable[str] = ()) -> dict[str, str]:
     """Return, by `school code/college`, the digest of all inputs of its pages (`schools` are names; none: all)."""
     common = f"{run.as_of}|{json.dumps(run.summary['cohort'], sort_keys=True)}|{code_digest()}"
     parts: dict[tuple[str, str], list[str]] = {}
-    for name in filter(run.has, _DIGESTED):
+    for name in filter(run.has, _PAGE_TABLES):
         hashes: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
         for rows in run.batches(name, schools):
             hashed = pd.util.hash_pandas_object(rows, index=False)
             for (school, college), group in hashed.groupby([rows["school"], rows["college"]]):
                 hashes.setdefault((str(school), str(college)), []).append(group.to_numpy())
-        for key, own in hashes.items():
-            digest = hashlib.sha256(np.sort(np.concatenate(own)).tobytes()).hexdigest()
+        for key, parts_of_college in hashes.items():
+            digest = hashlib.sha256(np.sort(np.concatenate(parts_of_college)).tobytes()).hexdigest()
             parts.setdefault(key, []).append(f"{name}:{digest}")
     unchecked: defaultdict[str, list[list[str]]] = defaultdict(list)
     for item in run.summary.get("not_checked", []):
         unchecked[str(item.get("school") or "")].append([str(item["rule"]), str(item["reason"])])
     digests: dict[str, str] = {}
-    for (school, college), own in parts.items():
+    for (school, college), parts_of_college in parts.items():
         state = run.state(run.code_of(school), college), unchecked[""], unchecked[school]
-        told = "|".join([common, json.dumps(state, sort_keys=True), *own])
-        digests[f"{run.code_of(school)}/{college}"] = hashlib.sha256(told.encode()).hexdigest()
+        text = "|".join([common, json.dumps(state, sort_keys=True), *parts_of_college])
+        digests[f"{run.code_of(school)}/{college}"] = hashlib.sha256(text.encode()).hexdigest()
     return digests
 
 
 def registry_page_digest(run: Run) -> str:
     """Return the digest of all inputs of the registry's page."""
-    told = [json.dumps([run.as_of.isoformat(), run.summary["cohort"], run.summary.get("inputs")], sort_keys=True)]
+    parts = [json.dumps([run.as_of.isoformat(), run.summary["cohort"], run.summary.get("inputs")], sort_keys=True)]
     columns = {"colleges": ["school", "college", "registered"], "registry_findings": None}
     for name in filter(run.has, columns):
         for rows in run.batches(name, columns=columns[name]):
-            told.append(hashlib.sha256(pd.util.hash_pandas_object(rows).to_numpy().tobytes()).hexdigest())
-    return digest_of("registry", code_digest(), *told)
+            parts.append(hashlib.sha256(pd.util.hash_pandas_object(rows).to_numpy().tobytes()).hexdigest())
+    return digest_of("registry", code_digest(), *parts)
 
 
 _SITE = (("overview.html", "总体情况"), ("registry.html", "学籍库"), ("../tables.xlsx", "全部数据表"))
 _FILES = (("headcount.pdf", "PDF"), ("headcount.xlsx", "表格"))
 
 
-def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
+def write_index(path: Path, run: Run, added: Sequence[CustomPage] = ()) -> None:
     """Write the index into `path`, with links to existing files only. `added` are the office's own pages."""
     overview = Overview(run, run.table("colleges"))
     site = path.parent
@@ -268,33 +269,33 @@ def write_index(path: Path, run: Run, added: Sequence[OwnPage] = ()) -> None:
 def _groups(entries: list[dict[str, Any]], overview: Overview) -> list[tuple[str, list[dict[str, Any]]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
     if not overview.by_school:
-        for entry in sorted(entries, key=lambda each: str(each["school"])):
-            groups.setdefault(str(entry["school"]) if overview.several else "", []).append(entry)
+        for entry in sorted(entries, key=lambda item: str(item["school"])):
+            groups.setdefault(str(entry["school"]) if overview.several_schools else "", []).append(entry)
         return list(groups.items())
-    made = [entry for entry in entries if entry["page"]]
-    others = [entry for entry in entries if not entry["page"]]
-    named = {"有页面的学校" if others else "": made, "这次没有生成页面的学校": others}
+    with_page = [entry for entry in entries if entry["page"]]
+    without_page = [entry for entry in entries if not entry["page"]]
+    named = {"有页面的学校" if without_page else "": with_page, "这次没有生成页面的学校": without_page}
     return [(heading, group) for heading, group in named.items() if group]
 
 
-def _entry(site: Path, run: Run, entry: dict[str, Any], added: Sequence[OwnPage], by_school: bool) -> dict[str, Any]:
+def _entry(site: Path, run: Run, entry: dict[str, Any], added: Sequence[CustomPage], by_school: bool) -> dict[str, Any]:
     """Return an entry of a college, or of a school with `by_school`, with the addresses of what is there."""
     code = run.code_of(str(entry["school"]))
-    more: dict[str, Any] = {**entry, "asked": bool(entry["href"]), "files": [], "own": [], "who": ""}
+    fields: dict[str, Any] = {**entry, "expected": bool(entry["href"]), "files": [], "custom": [], "differences": ""}
     if by_school:
-        return {**more, "page": page if (site / (page := school_page(code))).is_file() else ""}
+        return {**fields, "page": page if (site / (page := school_page(code))).is_file() else ""}
     folder = college_folder(code, str(entry["college"]))
 
     def links(files: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-        there = [(name, title) for name, title in files if (site / folder / name).is_file()]
-        return [{"href": f"{quote(folder)}/{quote(name)}", "title": title} for name, title in there]
+        existing = [(name, title) for name, title in files if (site / folder / name).is_file()]
+        return [{"href": f"{quote(folder)}/{quote(name)}", "title": title} for name, title in existing]
 
     page = links([("dashboard.html", "")])
-    who = links([("headcount.html", "")])
+    differences = links([("headcount.html", "")])
     return {
-        **more,
+        **fields,
         "page": page[0]["href"] if page else "",
         "files": links(_FILES),
-        "own": links((f"{one.name}.html", one.title) for one in added if one.per_college),
-        "who": f"{who[0]['href']}#differences" if who else "",
+        "custom": links((f"{extra.name}.html", extra.title) for extra in added if extra.per_college),
+        "differences": f"{differences[0]['href']}#differences" if differences else "",
     }

@@ -24,10 +24,10 @@ _TAGS = _set(
     "hr i img ins kbd li mark ol p pre s samp section small span strong sub summary sup table tbody td tfoot th thead",
     "tr u ul var wbr",
 )
-_EMPTIED = _set("script style iframe object embed applet noscript template title textarea select svg math")
-"""Tags that go with all that they hold."""
-_ACTIVE = _set("script iframe object embed applet form input button select textarea video audio canvas")
-"""Tags of which a page says that it does not show them."""
+_DROPPED = _set("script style iframe object embed applet noscript template title textarea select svg math")
+"""Tags that are removed with their content."""
+_ACTIVE_TAGS = _set("script iframe object embed applet form input button select textarea video audio canvas")
+"""Tags that a page counts as omitted."""
 _ATTRIBUTES = {
     "*": _set("class id style title lang role tabindex aria-label aria-hidden"),
     "a": _set("href"),
@@ -49,27 +49,28 @@ _PROPERTIES = _set(
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]+")
 _LINK = re.compile(r"(?:https?://|mailto:|#|\.{0,2}/?[^:?#\s]*(?:[?#]|$))", re.IGNORECASE)
 _STYLE = re.compile(r"<style\b[^>]*>(.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
-_DRAWN = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
-_STYLED = "#T_"  # prefix of the selectors of pandas' Styler
+_SVG_ELEMENT = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
+_STYLER_ID = "#T_"  # prefix of the selectors of pandas' Styler
 
 
 def clean_html(html: str) -> Markup:
     """Return `html` with its text, tables, colours and embedded pictures only."""
-    rules = "".join(rule for sheet in _STYLE.findall(html) for rule in _rules(sheet))
-    cleaned = _cleaner().clean(_DRAWN.sub(lambda drawn: embedded_picture("image/svg+xml", _named(drawn[0]), ""), html))
+    rules = "".join(rule for sheet in _STYLE.findall(html) for rule in _styler_rules(sheet))
+    html = _SVG_ELEMENT.sub(lambda svg: embedded_picture("image/svg+xml", _with_namespace(svg[0]), ""), html)
+    cleaned = _cleaner().clean(html)
     return Markup(f"<style>{rules}</style>{cleaned}" if rules else cleaned)
 
 
 def embedded_picture(kind: str, data: str, alt: str, width: int | None = None) -> Markup:
     """Return a picture (`image/svg+xml`, `image/png` …) as an `<img>` with a data URI, which runs no script."""
-    packed = b64encode(data.encode()).decode() if kind == "image/svg+xml" else "".join(data.split())
-    sized = Markup(' width="{}"').format(width) if width else ""
-    return Markup('<img alt="{}"{} src="data:{};base64,{}">').format(alt, sized, kind, packed)
+    content = b64encode(data.encode()).decode() if kind == "image/svg+xml" else "".join(data.split())
+    size = Markup(' width="{}"').format(width) if width else ""
+    return Markup('<img alt="{}"{} src="data:{};base64,{}">').format(alt, size, kind, content)
 
 
-def active_parts(html: str) -> int:
+def count_active(html: str) -> int:
     """Count the scripts, frames, forms, players and external pictures in `html`, which no page shows."""
-    found = _Active()
+    found = _ActiveCounter()
     found.feed(html)
     return found.number
 
@@ -79,23 +80,23 @@ def has_content(html: str) -> bool:
     return "<img" in html or bool(re.sub(r"<style>.*?</style>|<[^>]*>|&nbsp;|\s", "", html, flags=re.DOTALL))
 
 
-class _Active(HTMLParser):
+class _ActiveCounter(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.number = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.number += tag in _ACTIVE or (tag == "img" and not _IMAGE.fullmatch(dict(attrs).get("src") or ""))
+        self.number += tag in _ACTIVE_TAGS or (tag == "img" and not _IMAGE.fullmatch(dict(attrs).get("src") or ""))
 
 
-def _named(svg: str) -> str:
-    """Return an `<svg>` with the namespace that a file of its own needs."""
+def _with_namespace(svg: str) -> str:
+    """Return an `<svg>` with the namespace that an SVG file needs."""
     return (
         svg if "xmlns=" in svg[: svg.index(">")] else svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     )
 
 
-def _rules(sheet: str) -> Iterator[str]:
+def _styler_rules(sheet: str) -> Iterator[str]:
     """Yield the rules of a style sheet that select only frames of pandas' Styler."""
     import tinycss2
 
@@ -103,7 +104,7 @@ def _rules(sheet: str) -> Iterator[str]:
         if rule.type != "qualified-rule":
             continue
         selectors = tinycss2.serialize(rule.prelude)
-        if all(each.strip().startswith(_STYLED) for each in selectors.split(",")) and "<" not in selectors:
+        if all(selector.strip().startswith(_STYLER_ID) for selector in selectors.split(",")) and "<" not in selectors:
             yield f"{selectors.strip()}{{{_css().sanitize_css(tinycss2.serialize(rule.content))}}}"
 
 
@@ -118,19 +119,19 @@ def _css() -> Any:  # noqa: ANN401 - bleach ships no types
 def _cleaner() -> Cleaner:
     from bleach.sanitizer import Cleaner
 
-    allowed = _TAGS | _EMPTIED
+    allowed = _TAGS | _DROPPED
     return Cleaner(
         tags=allowed,
-        attributes=_may_stand,
+        attributes=_is_allowed,
         protocols={"http", "https", "mailto", "data"},
         strip=True,
         strip_comments=True,
-        filters=[_emptied],  # pyright: ignore[reportArgumentType]  (any callable that gives tokens will do)
+        filters=[_drop_tags],  # pyright: ignore[reportArgumentType]  (any callable that yields tokens works)
         css_sanitizer=_css(),
     )
 
 
-def _may_stand(tag: str, name: str, value: str) -> bool:
+def _is_allowed(tag: str, name: str, value: str) -> bool:
     if tag == "img" and name == "src":
         return _IMAGE.fullmatch(value) is not None
     if tag == "a" and name == "href":
@@ -138,12 +139,12 @@ def _may_stand(tag: str, name: str, value: str) -> bool:
     return name in _ATTRIBUTES["*"] or name in _ATTRIBUTES.get(tag, frozenset())
 
 
-def _emptied(source: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Drop the tags of `_EMPTIED` with their content, and images without a source, from the token stream."""
+def _drop_tags(source: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Drop the tags of `_DROPPED` with their content, and images without a source, from the token stream."""
     depth = 0
     for token in source:
-        gone = token.get("name") in _EMPTIED or (token.get("name") == "img" and (None, "src") not in token["data"])
-        depth += gone and token["type"] == "StartTag"
-        if not depth and not gone:
+        dropped = token.get("name") in _DROPPED or (token.get("name") == "img" and (None, "src") not in token["data"])
+        depth += dropped and token["type"] == "StartTag"
+        if not depth and not dropped:
             yield token
-        depth -= gone and token["type"] == "EndTag" and depth > 0
+        depth -= dropped and token["type"] == "EndTag" and depth > 0

@@ -13,20 +13,21 @@ from typing import Any
 from pipeline.cohort_sections import Window
 from pipeline.errors import ERROR_HINTS, error_box_lines, hint_for_error, one_line
 from pipeline.imports import after_import
-from pipeline.render.figures import settings
-from pipeline.render.fragments import Fragment, fragment, section
+from pipeline.render import figures
+from pipeline.render.fragments import Fragment, Picture, fragment, section
 from pipeline.render.frames import mime_bundle
 from pipeline.states import theme
 from pipeline.tables import Frame
-from pipeline.view.all_colleges import LISTED
-from pipeline.view.remaining_work import Duty, duties, family_counts, grouped, left_in_words, month_day
+from pipeline.view.all_colleges import LISTING_ROWS, Overview
+from pipeline.view.people import People
+from pipeline.view.remaining_work import Duty, days_left_in_words, duties, family_counts, format_count, month_day
 from pipeline.view.run_tables import Run, token
 from pipeline.view.signature import SignatureState, SigningStep
 
 FIRST_PAGE = {"href": "index.html", "title": "← 首页"}
 
 
-def head_piece(
+def page_head(
     run: Run,
     title: str,
     line: str,
@@ -40,10 +41,10 @@ def head_piece(
 
     A link has `href` and `title`; a banner `head`, `text`, `line`, `ground`, `sign`. `school` is a code (blank: all).
     """
-    mark, as_of = token(run.run_id, school, college), str(run.as_of)
-    facts: dict[str, Any] = {"token": mark, "school": school, "college": college, "title": title}
+    page_token, as_of = token(run.run_id, school, college), str(run.as_of)
+    facts: dict[str, Any] = {"token": page_token, "school": school, "college": college, "title": title}
     facts |= {"as_of": as_of, "links": list(links), "office": run.office}
-    return fragment("head", title, facts, title=title, line=line, as_of=as_of, token=mark, banners=banners)
+    return fragment("head", title, facts, title=title, line=line, as_of=as_of, token=page_token, banners=banners)
 
 
 def _tile(label: str, big: str, small: str, colour: str) -> dict[str, str]:
@@ -68,7 +69,7 @@ def show_work(
     return section(
         "today",
         "今天要做的",
-        tiles=(_number(statuses), _first(work, step), _when(as_of, window.college_due, due, signature)),
+        tiles=(_left_tile(statuses), _actor_tile(work, step), _due_tile(as_of, window.college_due, due, signature)),
         duties=work,
         nothing_left=nothing_left,
         after=after,
@@ -77,14 +78,15 @@ def show_work(
     )
 
 
-def _number(statuses: dict[str, int]) -> dict[str, str]:
+def _left_tile(statuses: dict[str, int]) -> dict[str, str]:
     counts = family_counts(statuses)
     total = sum(counts.values())
     left = total - counts["done"]
-    return _tile("还差", grouped(left), f"共 {grouped(total)} 人", theme().family("missing" if left else "done").text)
+    colour = theme().family("missing" if left else "done").text
+    return _tile("还差", format_count(left), f"共 {format_count(total)} 人", colour)
 
 
-def _first(work: list[Duty], step: SigningStep) -> dict[str, str]:
+def _actor_tile(work: list[Duty], step: SigningStep) -> dict[str, str]:
     link = theme().ink["link"]
     if work:
         return _tile("先动手", work[0].who, work[0].short, link)
@@ -93,10 +95,10 @@ def _first(work: list[Duty], step: SigningStep) -> dict[str, str]:
     return _tile("进展", step.word, "不用再做什么", theme().family("done").text)
 
 
-def _when(as_of: date, college_due: date, due: date | None, signature: SignatureState | None) -> dict[str, str]:
+def _due_tile(as_of: date, college_due: date, due: date | None, signature: SignatureState | None) -> dict[str, str]:
     """Return the next deadline, or the day of the signature or acceptance of a signed college."""
     ink = theme().ink["text"]
-    if due is None and signature and signature.signed and signature.stands:
+    if due is None and signature and signature.signed and signature.valid:
         signed = month_day(signature.signed)
         if signature.accepted:
             return _tile("就业办接收", month_day(signature.accepted), f"学院 {signed}签字", ink)
@@ -105,17 +107,22 @@ def _when(as_of: date, college_due: date, due: date | None, signature: Signature
     binding = due or college_due
     days = (binding - as_of).days
     urgent = theme().family("missing").text if days <= 3 and due else ink
-    return _tile("最近截止", month_day(binding), left_in_words(days), urgent)
+    return _tile("最近截止", month_day(binding), days_left_in_words(days), urgent)
 
 
-def changes_piece(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Fragment:
+def page_changes(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Fragment:
     """Return 比上次变了什么. A line has a `move`, its named `people`, and `where` (name, link, number)."""
     return section("changes", "比上次变了什么", lead=lead, lines=lines, nothing=nothing)
 
 
+def show_trend(page: People | Overview, title: str = "") -> Picture:
+    """Return the chart of submissions and approvals against the deadlines."""
+    return figures.trend(page.trend, title)
+
+
 def first_run() -> Fragment:
     """Return 比上次变了什么 of the first run."""
-    return changes_piece("", [], "这是第一次运行，没有可比的上一次。")
+    return page_changes("", [], "这是第一次运行，没有可比的上一次。")
 
 
 def listing(
@@ -126,23 +133,23 @@ def listing(
     headings: tuple[str, ...],
     nothing: str,
     *,
-    left_out: int = 0,
-    beyond: str = "tables.xlsx",
+    unlisted: int = 0,
+    complete_file: str = "tables.xlsx",
 ) -> Fragment:
-    """Return at most 400 rows. An empty last column is dropped, for phones. `beyond` is the file with all rows."""
-    shown = list(rows[:LISTED])
+    """Return 400 of the `rows`, without an empty last column. `complete_file` has these and as many `unlisted` ones."""
+    visible = list(rows[:LISTING_ROWS])
     if not any(row[-1] for row in rows):
-        headings, shown = headings[:-1], [row[:-1] for row in shown]
+        headings, visible = headings[:-1], [row[:-1] for row in visible]
     return section(
         "listing",
         title,
         name,
         lead=lead if rows else "",
-        rows=shown,
+        rows=visible,
         headings=headings,
-        hidden=len(rows) - len(shown) + left_out,
+        hidden=len(rows) - len(visible) + unlisted,
         nothing=nothing,
-        beyond=beyond,
+        complete_file=complete_file,
     )
 
 
@@ -151,31 +158,31 @@ def rows_of(table: Frame, columns: list[str]) -> list[tuple[str, ...]]:
     return [tuple(map(str, row)) for row in table[columns].itertuples(index=False)]
 
 
-def set_up_notebook(told: str = "", opened: str = "") -> None:
-    """Set up the running notebook (if any) for a page. Display `told` with the token `opened` for the page guard."""
+def set_up_notebook(message: str = "", page_token: str = "") -> None:
+    """Set up the running notebook (if any) for a page. Display `message`, with the page's token in its metadata."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if shell is None:
         return
     import pandas as pd
 
-    shell.set_custom_exc(tuple(ERROR_HINTS), _tell_slip)
-    after_import("matplotlib", _dress_charts)  # our own pages draw without it: 0.3 s
+    shell.set_custom_exc(tuple(ERROR_HINTS), _show_error)
+    after_import("matplotlib", _style_charts)  # our own pages draw without it: 0.3 s
     for kind in (pd.DataFrame, pd.Series):
         shell.display_formatter.mimebundle_formatter.for_type(kind, mime_bundle)
-    if told:
+    if message:
         from IPython.display import display
 
-        display({"text/plain": told}, metadata={"mingce": {"opened": opened}}, raw=True)
+        display({"text/plain": message}, metadata={"mingce": {"opened": page_token}}, raw=True)
 
 
-def _dress_charts() -> None:
+def _style_charts() -> None:
     import matplotlib as mpl
 
-    mpl.rcParams.update(settings())
+    mpl.rcParams.update(figures.chart_settings())
 
 
-def _tell_slip(
+def _show_error(
     shell: Any,  # noqa: ANN401 - IPython's own
     kind: type[BaseException],
     error: BaseException,
@@ -183,7 +190,7 @@ def _tell_slip(
     tb_offset: int | None = None,
 ) -> None:
     """Show a user's error in a cell as a box with line, message and remedy instead of a traceback."""
-    own = [frame for frame in extract_tb(trace) if "ipykernel_" in frame.filename or frame.filename.startswith("<ipy")]
-    place = [f"第 {at.lineno} 行：{getline(at.filename, at.lineno or 0).strip()}" for at in own[:1]]
+    cell = [frame for frame in extract_tb(trace) if "ipykernel_" in frame.filename or frame.filename.startswith("<ipy")]
+    place = [f"第 {at.lineno} 行：{getline(at.filename, at.lineno or 0).strip()}" for at in cell[:1]]
     body = [*place, f"Python 的原话：{kind.__name__}: {one_line(str(error))}", f"怎么办：{hint_for_error(kind)}。"]
     shell._showtraceback(kind, error, error_box_lines("这个单元格没有做成", body))

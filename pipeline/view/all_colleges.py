@@ -17,11 +17,11 @@ from pipeline.view.remaining_work import Course, course_of, family_counts, pace,
 from pipeline.view.run_tables import Run, college_folder, school_page
 from pipeline.view.signature import ACCEPTED, SIGNED, signature_of
 
-LISTED = 400
-"""Rows of a listing: what more there is stands in the tables."""
+LISTING_ROWS = 400
+"""The most rows of a listing. The tables have all of them."""
 _GATES = {"registered": "在册", "submitted": "提交", "certified": "认证", "approved": "通过"}
 _RATES = {"first_pass_rate": "submitted", "submitted_on_time": "registered", "score": "registered"}
-"""Each column that is a mean, with the people that it is a mean of."""
+"""The columns that are means, each with the column of counts that weights it."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Overview:
     @cached_property
     def statuses(self) -> dict[str, int]:
         """Students per status."""
-        return _added(self.run.statuses_of(self.school) if self.school else self.run.statuses)
+        return _sum_statuses(self.run.statuses_of(self.school) if self.school else self.run.statuses)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -68,7 +68,7 @@ class Overview:
         return [*((word, int(self.colleges[name].sum())) for name, word in _GATES.items()), ("签字", signed)]
 
     @property
-    def several(self) -> bool:
+    def several_schools(self) -> bool:
         """Whether the page covers more than one school."""
         return not self.school and len(self.run.schools) > 1
 
@@ -90,7 +90,7 @@ class Overview:
         colleges: dict[str, list[dict[str, Any]]] = {}
         for entry in self.entries:
             colleges.setdefault(str(entry["school"]), []).append(entry)
-        rows = _added_up(self.colleges).to_dict("records")
+        rows = _school_rows(self.colleges).to_dict("records")
         schools = [self._school(row, colleges.get(str(row["school"]), [])) for row in rows]
         return sorted((e for e in schools if e["total"]), key=lambda entry: (-int(entry["left"]), entry["name"]))
 
@@ -112,7 +112,7 @@ class Overview:
         schools = [self.run.school_name(self.school)] if self.school else []
         for rows in self.run.batches("registry_findings", schools) if self.run.has("registry_findings") else ():
             problems.update(rows["school"])
-            first = pd.concat([first, rows.head(LISTED - len(first))], ignore_index=True)
+            first = pd.concat([first, rows.head(LISTING_ROWS - len(first))], ignore_index=True)
         return problems, first
 
     def _entry(
@@ -121,15 +121,15 @@ class Overview:
         counts = family_counts(statuses)
         total = sum(counts.values())
         left = total - counts["done"]
-        more = {"counts": counts, "total": total, "extras": extras, "left": left, "href": href}
-        return {**row, "name": name, "note": note, "interval": "", **more}
+        numbers = {"counts": counts, "total": total, "extras": extras, "left": left, "href": href}
+        return {**row, "name": name, "note": note, "interval": "", **numbers}
 
     def _college(self, row: dict[Any, Any]) -> dict[str, Any]:
         school, college = str(row["school"]), str(row["college"])
         code = self.run.code_of(school)
         href = f"{quote(college_folder(code, college))}/dashboard.html" if self.run.has_pages(code) else ""
         statuses, extras = self.run.statuses_of(code).get(college, {}), self.extras[school, college]
-        entry = self._entry(row, college, statuses, extras, school if self.several else "", href)
+        entry = self._entry(row, college, statuses, extras, school if self.several_schools else "", href)
         if int(row["submitted"]) < SMALL_COLLEGE:
             entry["interval"] = f"{row['score_low']:.0f}–{row['score_high']:.0f}"
         step = signature_of(self.run, row).step(entry["left"], extras)
@@ -140,28 +140,28 @@ class Overview:
         code = self.run.code_of(name)
         href = school_page(code) if self.run.has_pages(code) else ""
         extras = sum(int(entry["extras"]) for entry in colleges)
-        entry = self._entry(row, name, _added(self.run.statuses_of(code)), extras, "", href)
+        entry = self._entry(row, name, _sum_statuses(self.run.statuses_of(code)), extras, "", href)
         signed = sum(entry["at"] in (SIGNED, ACCEPTED) for entry in colleges)
         step = SIGNED.word if signed == len(colleges) else f"签字 {signed}/{len(colleges)}"
-        if all(each["at"] == ACCEPTED for each in colleges):
+        if all(college["at"] == ACCEPTED for college in colleges):
             step = ACCEPTED.word
         return {**entry, "open_findings": int(row["open_findings"]), "step": step}
 
 
-def _added(statuses: dict[str, dict[str, int]]) -> dict[str, int]:
+def _sum_statuses(statuses: dict[str, dict[str, int]]) -> dict[str, int]:
     total: Counter[str] = Counter()
-    for of_college in statuses.values():
-        total.update(of_college)
+    for counts in statuses.values():
+        total.update(counts)
     return dict(total)
 
 
-def _added_up(colleges: Frame) -> Frame:
+def _school_rows(colleges: Frame) -> Frame:
     """Return the table of colleges summed up by school, with rates weighted by students, and ranked."""
     people = {name: pd.to_numeric(colleges[name]).astype("float64") for name in ("registered", "submitted")}
-    shares = {name: pd.to_numeric(colleges[name]) * people[of] for name, of in _RATES.items()}
+    weighted = {name: pd.to_numeric(colleges[name]) * people[base] for name, base in _RATES.items()}
     counts = {**people, "open_findings": pd.to_numeric(colleges["open_findings"])}
-    added = pd.DataFrame({"school": colleges["school"], **counts, **shares})
-    schools = added.groupby("school", sort=False).sum().reset_index()
+    table = pd.DataFrame({"school": colleges["school"], **counts, **weighted})
+    schools = table.groupby("school", sort=False).sum().reset_index()
     for name, of in _RATES.items():
         schools[name] = (schools[name] / schools[of].where(schools[of] > 0)).fillna(0.0)
     return schools.assign(rank=schools["score"].round(1).rank(method="min", ascending=False).astype("int64"))

@@ -21,7 +21,7 @@ HEADER = ["院系", "班级", "学号", "状态", "需要更正", "核验时间"
 KEY = ["学校", "学号"]
 NUMBER, STATE, ADVICE, TIME = "学号", "状态", "需要更正", "核验时间"
 _WAITING = ("registrar", "counselor", "correct", "returned", "not_checked")
-_LONGEST = 1_500  # characters of advice in one cell; Google's own limit is 50,000
+_MAX_ADVICE = 1_500  # characters of advice in one cell; Google's own limit is 50,000
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}[0-9Xx]?(?![0-9A-Za-z])")
 
 
@@ -39,13 +39,13 @@ def answer_rows(run: Path, reported: Mapping[tuple[str, str], str] | None = None
             ADVICE: _with_reported(roster, _advice(roster, read_table(run, "findings")), reported or {}),
             TIME: checked_at(run),
             "学校": roster["school"],
-            "file": _looked_up(roster["submission_id"], files),
+            "file": _map_values(roster["submission_id"], files),
         }
     )
     certified = read_table(run, "certifications", ["submission_id", "identity", "record"])
     for column, label in (("identity", "身份认证"), ("record", "学籍认证")):
-        told = dict(zip(certified["submission_id"], certified[column].map(CERTIFIED), strict=True))
-        rows[label] = _looked_up(roster["submission_id"], told)
+        words = dict(zip(certified["submission_id"], certified[column].map(CERTIFIED), strict=True))
+        rows[label] = _map_values(roster["submission_id"], words)
     order = ["学校", "院系", "班级", NUMBER]
     return rows.sort_values(order, kind="stable", ignore_index=True)[[*HEADER, "file"]].astype("str")
 
@@ -62,14 +62,14 @@ def checked_at(run: Path) -> str:
     return moment.strftime("%Y-%m-%d %H:%M" if "T" in text else "%Y-%m-%d")
 
 
-def _looked_up(column: pd.Series, words: dict[str, str]) -> pd.Series:
-    return column.map({value: words.get(value, "") for value in column.unique()}).astype("str")
+def _map_values(column: pd.Series, mapping: dict[str, str]) -> pd.Series:
+    return column.map({value: mapping.get(value, "") for value in column.unique()}).astype("str")
 
 
 def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
     """Return the student's corrections as numbered items; blank when the student has nothing to do."""
     names = dict(zip(roster["submission_id"], roster["name"], strict=True))
-    told = findings[
+    to_correct = findings[
         (findings["actor"] == "student")
         & ~findings["excepted"]
         & findings["severity"].isin(["critical", "warning"])
@@ -77,18 +77,18 @@ def _advice(roster: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
     ]
     items: dict[str, dict[str, None]] = {}  # in order, each message once
     columns = ["submission_id", "field", "message", "expected"]
-    ordered = one_per_mistake(told.sort_values("severity", kind="stable"))  # critical before warning
+    ordered = one_per_mistake(to_correct.sort_values("severity", kind="stable"))  # critical before warning
     for submission, field, message, expected in ordered[columns].itertuples(index=False):
         items.setdefault(submission, {})[safe_message(message, field, expected, names[submission])] = None
     joined: dict[str, str] = {}
     for submission, messages in items.items():
-        numbered = (f"{n}. {one}" for n, one in enumerate(messages, 1))
+        numbered = (f"{n}. {message_text}" for n, message_text in enumerate(messages, 1))
         text = "；".join(numbered if len(messages) > 1 else messages)
-        joined[submission] = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}……共 {len(messages)} 项"
-    fixed = _looked_up(roster["status"], {state.name: state.sheet for state in states().values()})
-    advice = _looked_up(roster["submission_id"], joined)
+        joined[submission] = text if len(text) <= _MAX_ADVICE else f"{text[:_MAX_ADVICE]}……共 {len(messages)} 项"
+    by_status = _map_values(roster["status"], {state.name: state.sheet for state in states().values()})
+    advice = _map_values(roster["submission_id"], joined)
     advice = advice.mask(roster["status"].isin(["approved", "stale"]), "")
-    return advice.mask((fixed != "") & (advice == ""), fixed).mask(roster["status"] == "missing", fixed)
+    return advice.mask((by_status != "") & (advice == ""), by_status).mask(roster["status"] == "missing", by_status)
 
 
 def _with_reported(roster: pd.DataFrame, advice: pd.Series, reported: Mapping[tuple[str, str], str]) -> pd.Series:
@@ -96,10 +96,10 @@ def _with_reported(roster: pd.DataFrame, advice: pd.Series, reported: Mapping[tu
     waiting = roster["status"].isin(_WAITING)
     keys = zip(roster["school"], roster["student_number"], strict=True)
     days = [reported.get((str(school), str(number)), "") for school, number in keys]
-    told = pd.Series([day and reported_in_words(day) for day in days], index=roster.index, dtype="str")
-    alone = waiting & (roster["status"] == "registrar") & (told != "")
-    both = waiting & ~alone & (told != "")
-    return advice.mask(alone, told).mask(both, advice + "；" + told)
+    notices = pd.Series([day and reported_in_words(day) for day in days], index=roster.index, dtype="str")
+    replaced = waiting & (roster["status"] == "registrar") & (notices != "")
+    appended = waiting & ~replaced & (notices != "")
+    return advice.mask(replaced, notices).mask(appended, advice + "；" + notices)
 
 
 def reported_in_words(day: str) -> str:
@@ -109,8 +109,8 @@ def reported_in_words(day: str) -> str:
 
 def safe_message(message: str, field: str, expected: str, name: str) -> str:
     """Return a finding's message without registry values, names and long numbers: many may see the sheet."""
-    shown = re.escape(expected) if len(expected) != 1 else rf"[为是“：:「 ]{re.escape(expected)}"
-    if expected and re.search(shown, message.replace(fields.label(field), "")):
+    pattern = re.escape(expected) if len(expected) != 1 else rf"[为是“：:「 ]{re.escape(expected)}"
+    if expected and re.search(pattern, message.replace(fields.label(field), "")):
         return f"{fields.label(field)}与学籍信息不一致，请核对；确认无误请联系辅导员"
     if len(name) > 1:
         message = message.replace(name, "本人")

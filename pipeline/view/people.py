@@ -18,15 +18,15 @@ from pipeline.tables import Frame
 from pipeline.view import remaining_work
 from pipeline.view.remaining_work import Course, course_of
 from pipeline.view.run_tables import Run, token
-from pipeline.view.signature import DONE, SETTLE, SignatureState, SigningStep, signature_of
+from pipeline.view.signature import DONE, VERIFY_EXTRAS, SignatureState, SigningStep, signature_of
 
 _REASONS_SHOWN = 3
-_HELD = [state.name for state in states().values() if state.family in ("verify", "fix")]
-_CHASED = ["school", "college", "class_name", "counselor", "student_number", "name", "status", "submission_id"]
+_BLOCKED = [state.name for state in states().values() if state.family in ("verify", "fix")]
+_CHASE_COLUMNS = ["school", "college", "class_name", "counselor", "student_number", "name", "status", "submission_id"]
 
 
 @dataclass(frozen=True)
-class Chased:
+class ChaseRow:
     """One student whose status is not `approved`. Long digit strings in texts are masked."""
 
     school: str
@@ -56,7 +56,7 @@ class Group:
     """One counselor's students who are not approved."""
 
     counselor: str
-    students: tuple[Chased, ...]
+    students: tuple[ChaseRow, ...]
 
     @property
     def classes(self) -> int:
@@ -142,12 +142,12 @@ class People:
         return remaining_work.by_group(self.roster, "school", "college", "major")
 
     @cached_property
-    def chase(self) -> tuple[Chased, ...]:
+    def chase(self) -> tuple[ChaseRow, ...]:
         """Unapproved students by state, college, class and number, with findings that the state's actor corrects."""
         reasons = _reasons(self.roster, self.findings)
-        order = {name: place for place, name in enumerate(states())}
-        rows: list[Chased] = []
-        for place, row in enumerate(self.roster[_CHASED].itertuples(index=False, name=None)):
+        order = {name: position for position, name in enumerate(states())}
+        rows: list[ChaseRow] = []
+        for place, row in enumerate(self.roster[_CHASE_COLUMNS].itertuples(index=False, name=None)):
             school, college, class_name, counselor, number, name, status, submission = map(str, row)
             state = states()[status]
             if not state.left:
@@ -155,7 +155,7 @@ class People:
             why = reasons.get((place, state.actor), (state.reason,))
             if status == "returned" and self.returned.get((school, number)):
                 why = (f"退回：{mask(self.returned[school, number])}",)
-            rows.append(Chased(school, college, class_name, counselor, number, mask(name), status, submission, why))
+            rows.append(ChaseRow(school, college, class_name, counselor, number, mask(name), status, submission, why))
         return tuple(sorted(rows, key=lambda c: (order[c.status], c.school, c.college, c.class_name, c.student_number)))
 
 
@@ -182,25 +182,25 @@ class Scope(People):
     @cached_property
     def listed_extras(self) -> list[Extra]:
         """The submissions outside the roster that claim the college, or the counselor's classes."""
-        return self._claiming(set(self.roster["class_name"]) if self.counselor else None)
+        return self._extras_of(set(self.roster["class_name"]) if self.counselor else None)
 
-    def _claiming(self, classes: set[str] | None) -> list[Extra]:
+    def _extras_of(self, classes: set[str] | None) -> list[Extra]:
         found = college_extras(self.run, self.school_name, self.college)
-        return [each for each in found if classes is None or each.class_name in classes]
+        return [extra for extra in found if classes is None or extra.class_name in classes]
 
     def of_classes(self, classes: set[str], counselor: str) -> Scope:
         """Return the students of these classes as one counselor's scope."""
-        own = {
+        parts = {
             name: frame[frame["class_name"].isin(list(classes))].reset_index(drop=True)
             for name, frame in (("roster", self.roster), ("findings", self.findings), ("course_rows", self.course_rows))
         }
-        return replace(self, **own, extras=len(self._claiming(classes)), counselor=counselor)
+        return replace(self, **parts, extras=len(self._extras_of(classes)), counselor=counselor)
 
     @property
     def step(self) -> SigningStep:
         """The next signing step. A counselor signs nothing and is done when no extras are left."""
         if self.counselor:
-            return SETTLE if self.extras else DONE
+            return VERIFY_EXTRAS if self.extras else DONE
         return self.signature.step(self.left, self.extras)
 
     @cached_property
@@ -215,19 +215,19 @@ class Scope(People):
         return token(self.run.run_id, self.school, self.college)
 
 
-def by_counselor(students: tuple[Chased, ...], families: tuple[str, ...]) -> list[Group]:
+def by_counselor(students: tuple[ChaseRow, ...], families: tuple[str, ...]) -> list[Group]:
     """Return students of these families by counselor, the most students first, and by class within."""
-    found: dict[str, list[Chased]] = {}
-    chased = [student for student in students if student.state.family in families]
-    for student in sorted(chased, key=lambda c: (c.class_name, families.index(c.state.family), c.student_number)):
+    found: dict[str, list[ChaseRow]] = {}
+    selected = [student for student in students if student.state.family in families]
+    for student in sorted(selected, key=lambda c: (c.class_name, families.index(c.state.family), c.student_number)):
         found.setdefault(student.counselor or "未指定辅导员", []).append(student)
-    groups = [Group(who, tuple(each)) for who, each in found.items()]
+    groups = [Group(counselor, tuple(members)) for counselor, members in found.items()]
     return sorted(groups, key=lambda group: (-len(group.students), group.counselor))
 
 
-def by_class(students: list[Chased]) -> list[tuple[str, list[Chased]]]:
+def by_class(students: list[ChaseRow]) -> list[tuple[str, list[ChaseRow]]]:
     """Return the students grouped by class, in their order."""
-    classes: dict[tuple[str, str, str], list[Chased]] = {}
+    classes: dict[tuple[str, str, str], list[ChaseRow]] = {}
     for student in students:
         classes.setdefault((student.school, student.college, student.class_name), []).append(student)
     return [(key[2], members) for key, members in classes.items()]
@@ -238,30 +238,30 @@ def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str,
 
     Loops take a third of the time of joins here: a class has few findings.
     """
-    places: dict[str, list[int]] = {}
-    for place, owner in enumerate(owners_of(roster)):
-        places.setdefault(owner, []).append(place)
+    positions: dict[str, list[int]] = {}
+    for position, owner in enumerate(owners_of(roster)):
+        positions.setdefault(owner, []).append(position)
     found: dict[tuple[int, str], dict[str, None]] = {}
-    open_ = one_per_mistake(open_critical(findings))
-    for owner, actor, message in zip(owners_of(open_), open_["actor"], open_["message"], strict=True):
-        for place in places.get(owner, ()):
-            found.setdefault((place, actor), {})[mask(message)] = None
+    issues = one_per_mistake(open_critical(findings))
+    for owner, actor, message in zip(owners_of(issues), issues["actor"], issues["message"], strict=True):
+        for position in positions.get(owner, ()):
+            found.setdefault((position, actor), {})[mask(message)] = None
     return {key: tuple(messages) for key, messages in found.items()}
 
 
 def open_reasons(roster: Frame, findings: Frame) -> Frame:
-    """Return a row per reason of open critical findings, the most students first; equal slips count once.
+    """Return a row per reason of open critical findings, the most students first. A repeated mistake counts once.
 
     Columns: `reason` and `who` acts (Chinese), `students`, `freed` (students with no other reason), `share` (`freed` /
     all unapproved students), `family` of states.
     """
     left = roster[roster["status"] != "approved"]
-    held, by_rule = set(owners_of(left[left["status"].isin(_HELD)])), dict[str, dict[str, tuple[str, str]]]()
-    open_ = one_per_mistake(open_critical(findings))
+    blocked, by_rule = set(owners_of(left[left["status"].isin(_BLOCKED)])), dict[str, dict[str, tuple[str, str]]]()
+    issues = one_per_mistake(open_critical(findings))
     columns = ["rule", "message", "actor"]
-    for owner, (rule, *told) in zip(owners_of(open_), open_[columns].to_numpy(object).tolist(), strict=True):
-        if owner in held:
-            by_rule.setdefault(rule, {}).setdefault(owner, (told[0], told[1]))
+    for owner, (rule, *details) in zip(owners_of(issues), issues[columns].to_numpy(object).tolist(), strict=True):
+        if owner in blocked:
+            by_rule.setdefault(rule, {}).setdefault(owner, (details[0], details[1]))
     rules = Counter(owner for each in by_rule.values() for owner in each)
     found: list[tuple[str, str, int, int, str]] = []
     for _, each in sorted(by_rule.items()):
@@ -287,8 +287,8 @@ def college_extras(run: Run, school: str, college: str) -> list[Extra]:
         "submissions", "submission_id", list(rows["submission_id"]), ["submission_id", "class_name"], school
     )
     classes = dict(zip(claimed["submission_id"], claimed["class_name"], strict=True))
-    told = zip(rows["student_number"], rows["name"], rows["submission_id"], strict=True)
-    return [Extra(str(number), str(name), str(classes.get(each, ""))) for number, name, each in told]
+    people = zip(rows["student_number"], rows["name"], rows["submission_id"], strict=True)
+    return [Extra(str(number), str(name), str(classes.get(submission, ""))) for number, name, submission in people]
 
 
 def count_extras(run: Run, code: str = "") -> Counter[tuple[str, str]]:

@@ -13,10 +13,10 @@ from pipeline.cohort_sections import Window
 from pipeline.states import State, family_of, states, theme
 from pipeline.tables import Frame
 
-_RECENT = 7  # days over which the recent speed is measured
-_FAR = 90  # days: no forecast beyond
+_RECENT_DAYS = 7  # days over which the recent speed is measured
+_MAX_FORECAST = 90  # days: no forecast beyond
 # The words for several tasks of one person with the same deadline.
-_SEVERAL = {"学生": "{} 人改好重交", "辅导员": "{} 人要催、要核实", "学院": "审核 {} 人"}
+_COMBINED = {"学生": "{} 人改好重交", "辅导员": "{} 人要催、要核实", "学院": "审核 {} 人"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def course_of(rows: Frame, total: int, as_of: date, window: Window) -> Course:
     opens = min(window.opens, as_of)
     days = [opens + timedelta(days=n) for n in range((as_of - opens).days + 1)]
     first, last = opens.isoformat(), as_of.isoformat()
-    at = rows["day"].mask(rows["day"] < first, first).mask(rows["day"] > last, last)
-    by_day = rows[["submitted", "approved"]].groupby(at).sum().cumsum()
+    day_counted = rows["day"].mask(rows["day"] < first, first).mask(rows["day"] > last, last)
+    by_day = rows[["submitted", "approved"]].groupby(day_counted).sum().cumsum()
     by_day = by_day.reindex([day.isoformat() for day in days]).ffill().fillna(0).astype("int64")
     submitted, approved = (list(zip(days, by_day[name].tolist(), strict=True)) for name in ("submitted", "approved"))
     return Course(submitted, approved, total, as_of, opens, window.closes, window.college_due)
@@ -87,12 +87,12 @@ def month_day(day: date) -> str:
     return f"{day.month}月{day.day}日"
 
 
-def left_in_words(days: int) -> str:
+def days_left_in_words(days: int) -> str:
     """Return days left as 还有 3 天, 今天截止, 已过 2 天."""
     return f"还有 {days} 天" if days > 0 else "今天截止" if days == 0 else f"已过 {-days} 天"
 
 
-def grouped(number: float) -> str:
+def format_count(number: float) -> str:
     """Format a number of people: 9654, 12,000. A float below 100 has one decimal: 4.7, but 5."""
     if isinstance(number, float) and number < 100:
         return f"{number:.1f}".removesuffix(".0")
@@ -114,21 +114,21 @@ def tasks(statuses: dict[str, int], as_of: date, window: Window) -> list[Task]:
         count = statuses.get(state.name, 0)
         if count and state.left:
             due = window.closes if state.until == "closes" and as_of <= window.closes else window.college_due
-            found.append(Task(state, state.short.format(grouped(count)), count, due))
+            found.append(Task(state, state.short.format(format_count(count)), count, due))
     return sorted(found, key=lambda task: (task.due, -task.count))
 
 
 def duties(statuses: dict[str, int], as_of: date, window: Window) -> list[Duty]:
     """Return the `tasks` grouped by deadline and person, ordered by deadline, then the most students first."""
-    gathered: dict[tuple[date, str], list[Task]] = {}
+    by_person: dict[tuple[date, str], list[Task]] = {}
     for task in tasks(statuses, as_of, window):
-        gathered.setdefault((task.due, task.state.who), []).append(task)
-    made: list[Duty] = []
-    for (due, who), parts in gathered.items():
+        by_person.setdefault((task.due, task.state.who), []).append(task)
+    result: list[Duty] = []
+    for (due, who), parts in by_person.items():
         count = sum(task.count for task in parts)
-        short = parts[0].short if len(parts) == 1 else _SEVERAL[who].format(grouped(count))
-        made.append(Duty(who, tuple(parts), count, due, (due - as_of).days, short))
-    return sorted(made, key=lambda duty: (duty.due, -duty.count))
+        short = parts[0].short if len(parts) == 1 else _COMBINED[who].format(format_count(count))
+        result.append(Duty(who, tuple(parts), count, due, (due - as_of).days, short))
+    return sorted(result, key=lambda duty: (duty.due, -duty.count))
 
 
 def pace(course: Course) -> Pace:
@@ -136,7 +136,7 @@ def pace(course: Course) -> Pace:
     done, left = course.approved_by(course.as_of), course.total - course.approved_by(course.as_of)
     days = (course.college_due - course.as_of).days
     needed = left / max(days, 1)
-    since = max(course.opens, course.as_of - timedelta(days=_RECENT))
+    since = max(course.opens, course.as_of - timedelta(days=_RECENT_DAYS))
     span = (course.as_of - since).days
     recent = (done - course.approved_by(since)) / span if span > 0 and done else None
     if left == 0:
@@ -152,32 +152,32 @@ def pace(course: Course) -> Pace:
 
 def pace_sentence(course: Course) -> str:
     """Return the pace in Chinese: share approved, deadline, approvals a day, and the forecast."""
-    found, done, due_day = pace(course), course.approved_by(course.as_of), course.college_due
+    speed, done, due_day = pace(course), course.approved_by(course.as_of), course.college_due
     days = (due_day - course.as_of).days
-    due = f"学院上报截止 {month_day(due_day)}（{left_in_words(days)}）"
+    due = f"学院上报截止 {month_day(due_day)}（{days_left_in_words(days)}）"
     left = course.total - done
     if left <= 0:
         return f"{due}。"
-    needed = f"，按期完成每天要通过 {grouped(found.needed)} 人" if days >= 0 and found.needed >= 0.1 else ""
-    return f"已通过 {percent(done / course.total)}。{due}{needed}{_forecast(course, found, left)}。"
+    needed = f"，按期完成每天要通过 {format_count(speed.needed)} 人" if days >= 0 and speed.needed >= 0.1 else ""
+    return f"已通过 {percent(done / course.total)}。{due}{needed}{_forecast(course, speed, left)}。"
 
 
-def _forecast(course: Course, found: Pace, left: int) -> str:
+def _forecast(course: Course, speed: Pace, left: int) -> str:
     """Return the recent speed and the forecast date; blank when there are too few days for a forecast."""
-    if found.recent is None:
-        return "；还没有人通过，推算不出哪天完成" if (course.as_of - course.opens).days >= _RECENT else ""
-    recent = f"；近 {found.recent_days} 天平均每天 {grouped(found.recent)} 人"
-    if not found.recent:
+    if speed.recent is None:
+        return "；还没有人通过，推算不出哪天完成" if (course.as_of - course.opens).days >= _RECENT_DAYS else ""
+    recent = f"；近 {speed.recent_days} 天平均每天 {format_count(speed.recent)} 人"
+    if not speed.recent:
         return f"{recent}，照这样完不成"
-    days = ceil(left / found.recent)
-    if days > _FAR:
-        return f"{recent}，按现在的速度 {_FAR} 天内完不成"
+    days = ceil(left / speed.recent)
+    if days > _MAX_FORECAST:
+        return f"{recent}，按现在的速度 {_MAX_FORECAST} 天内完不成"
     end = course.as_of + timedelta(days=days)
     late = (end - course.college_due).days
     return f"{recent}，按现在的速度 {month_day(end)}完成{f'，比上报截止晚 {late} 天' if late > 0 else ''}"
 
 
-def asked_for(run: str, token: str) -> str:
+def page_reference(run: str, token: str) -> str:
     """Return the footer that identifies run and page for questions about them."""
     return f"运行编号 {run}，页面校验 {token}：询问这一页时，请一起说明。"
 
@@ -200,8 +200,8 @@ def by_group(roster: Frame, *columns: str) -> Frame:
     rows: list[dict[str, Any]] = []
     for key, group in roster.groupby(list(columns)):
         counts = family_counts({str(status): int(n) for status, n in group["status"].value_counts().items()})
-        of = dict(zip(columns, map(str, key), strict=True))
-        row = {**of, "counselor": str(group["counselor"].iloc[0]), "registered": len(group)}
+        labels = dict(zip(columns, map(str, key), strict=True))
+        row = {**labels, "counselor": str(group["counselor"].iloc[0]), "registered": len(group)}
         rows.append({**row, **counts, "left": len(group) - counts["done"]})
     *others, name = columns
     rows.sort(key=lambda row: (-row["left"], row[name]))
@@ -209,7 +209,7 @@ def by_group(roster: Frame, *columns: str) -> Frame:
     return pd.DataFrame(rows, columns=[name, "counselor", "registered", *families, "left", *others])
 
 
-def entries(groups: Frame) -> list[dict[str, Any]]:
+def group_entries(groups: Frame) -> list[dict[str, Any]]:
     """Return groups for templates: their columns, `name`, `total`, and `counts` by family of states."""
     families, name = [family.name for family in theme().families], str(groups.columns[0])
     return [

@@ -24,9 +24,9 @@ from pipeline.fields import rule_subject
 from pipeline.run_folder import counting_runs, read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table, table_file
 
-_SIDE_BY_SIDE = 5  # the most schools whose colleges one overview lists
-_FEW = 4  # schools named in one line
-_NAMED = 40  # schools named in an error's remedy
+_MAX_LISTED_SCHOOLS = 5  # the most schools whose colleges one overview lists
+_SCHOOLS_PER_LINE = 4  # schools named in one line
+_SCHOOLS_IN_REMEDY = 40  # schools named in an error's remedy
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Run:
     @property
     def office(self) -> dict[str, str]:
         """Contact of the office: `name`, `contact`, `phone`, `form`. Unknown ones are blank."""
-        told: dict[str, Any] = self.summary["cohort"]
-        given = {"name": told.get("office"), **(told.get("asked") or {})}
-        return {key: str(given.get(key) or "") for key in ("name", "contact", "phone", "form")}
+        settings: dict[str, Any] = self.summary["cohort"]
+        contact = {"name": settings.get("office"), **(settings.get("asked") or {})}
+        return {key: str(contact.get(key) or "") for key in ("name", "contact", "phone", "form")}
 
     @cached_property
     def schools(self) -> dict[str, str]:
@@ -71,7 +71,7 @@ class Run:
     @property
     def many_schools(self) -> bool:
         """Whether the overview lists schools instead of colleges (more than five schools)."""
-        return len(self.schools) > _SIDE_BY_SIDE
+        return len(self.schools) > _MAX_LISTED_SCHOOLS
 
     @property
     def schools_in_words(self) -> str:
@@ -82,8 +82,8 @@ class Run:
         """Return the name of a school. Raises InputError if the run has no school with this code."""
         if code not in self.schools:
             known = list(self.schools)
-            some = f"{'、'.join(known[:_NAMED])}{' 等' if len(known) > _NAMED else ''}"
-            raise InputError(f"这次运行里没有学校 {code}", remedy=f"可选：{some}")
+            listed = f"{'、'.join(known[:_SCHOOLS_IN_REMEDY])}{' 等' if len(known) > _SCHOOLS_IN_REMEDY else ''}"
+            raise InputError(f"这次运行里没有学校 {code}", remedy=f"可选：{listed}")
         return self.schools[code]
 
     def code_of(self, school: str) -> str:
@@ -96,8 +96,8 @@ class Run:
 
     def has_pages(self, code: str) -> bool:
         """Return whether the run makes pages for this school (`mingce run --pages`)."""
-        asked = self.summary.get("pages", "all")
-        return asked == "all" or code in asked
+        requested = self.summary.get("pages", "all")
+        return requested == "all" or code in requested
 
     @cached_property
     def statuses(self) -> dict[str, dict[str, int]]:
@@ -117,12 +117,12 @@ class Run:
 
     def rows(self, name: str, *, columns: list[str] | None = None, **equal: str) -> Frame:
         """Return the rows of table `name` with these column values. Raises InputError without that table."""
-        wanted = tuple((column, (value,)) for column, value in equal.items())
-        return self._read(name, wanted, columns, equal.get("school"), kept="college" in equal)
+        where = tuple((column, (value,)) for column, value in equal.items())
+        return self._read(name, where, columns, equal.get("school"), cached="college" in equal)
 
     def rows_in(self, name: str, column: str, values: list[str], columns: list[str], school: str) -> Frame:
         """Return one school's rows of table `name` whose `column` is one of `values`. `school` is a name."""
-        return self._read(name, ((column, tuple(values)),), columns, school, kept=True)
+        return self._read(name, ((column, tuple(values)),), columns, school, cached=True)
 
     def statuses_of(self, code: str) -> dict[str, dict[str, int]]:
         """Return students per status of each of a school's colleges."""
@@ -157,7 +157,7 @@ class Run:
         """Return whether the run holds table `name`."""
         return self.file(name).is_file()
 
-    def shares(self, name: str, other: Run) -> bool:
+    def same_table(self, name: str, other: Run) -> bool:
         """Return whether both runs hold table `name`, byte by byte the same."""
         return self.has(name) and other.has(name) and cmp(self.file(name), other.file(name), shallow=False)
 
@@ -165,11 +165,11 @@ class Run:
         """Return the file of table `name`."""
         return self.path / "tables" / f"{name}.parquet"
 
-    def _read(self, name: str, wanted: _Wanted, columns: list[str] | None, school: str | None, *, kept: bool) -> Frame:
+    def _read(self, name: str, where: _Where, columns: list[str] | None, school: str | None, *, cached: bool) -> Frame:
         file = table_file(self.path, name)
-        read = _rows if kept else _rows.__wrapped__
-        found = read(file, file.stat().st_mtime_ns, wanted, tuple(columns) if columns else None, school)
-        return found.copy(deep=False)  # of which a change makes a copy
+        read = _rows if cached else _rows.__wrapped__
+        found = read(file, file.stat().st_mtime_ns, where, tuple(columns) if columns else None, school)
+        return found.copy(deep=False)  # copy-on-write: changes do not reach the cached frame
 
     def state(self, school: str, college: str) -> dict[str, Any]:
         """Return one college's entry in the summary (`colleges_state`), or an empty dictionary."""
@@ -181,17 +181,17 @@ class Run:
         for item in self.summary.get("not_checked", []):
             where = str(item.get("school") or "")
             if not school or where in ("", school):
-                told = reasons.setdefault((str(item["reason"]), "" if school else where), [])
-                told.append(rule_subject(str(item["rule"])))
-        alike: dict[tuple[str, str], list[str]] = {}  # many schools lack the same for the same reason
+                subjects = reasons.setdefault((str(item["reason"]), "" if school else where), [])
+                subjects.append(rule_subject(str(item["rule"])))
+        by_rules: dict[tuple[str, str], list[str]] = {}  # many schools lack the same for the same reason
         for (reason, where), rules in reasons.items():
-            alike.setdefault((reason, "、".join(dict.fromkeys(rules))), []).append(where)
+            by_rules.setdefault((reason, "、".join(dict.fromkeys(rules))), []).append(where)
         lines: list[str] = []
-        for (reason, rules), wheres in alike.items():
-            schools = [*filter(None, wheres)]
-            more = f" 等 {len(schools)} 所学校" if len(schools) > _FEW else ""
-            few = "、".join(schools[: _FEW - 1] if more else schools)
-            lines.append(f"未能核验{f'（{few}{more}）' if schools else ''}：{reason}。没有核对的是：{rules}。")
+        for (reason, rules), places in by_rules.items():
+            schools = [*filter(None, places)]
+            more = f" 等 {len(schools)} 所学校" if len(schools) > _SCHOOLS_PER_LINE else ""
+            named = "、".join(schools[: _SCHOOLS_PER_LINE - 1] if more else schools)
+            lines.append(f"未能核验{f'（{named}{more}）' if schools else ''}：{reason}。没有核对的是：{rules}。")
         return lines
 
     @cached_property
@@ -199,32 +199,33 @@ class Run:
         """The newest earlier complete run of all colleges that has a roster (`purge` deletes rosters)."""
         runs = (path for path in self.path.parent.glob("[!.]*") if path.name < self.run_id)
         for earlier in (Run(path, summary) for path, summary in counting_runs(runs)):
-            told = earlier.summary
-            whole = not told.get("partial") and told.get("command", "run") == "run"
-            if whole and str(told.get("as_of", "")) <= self.as_of.isoformat() and earlier.has("roster"):
+            facts = earlier.summary
+            complete = not facts.get("partial") and facts.get("command", "run") == "run"
+            if complete and str(facts.get("as_of", "")) <= self.as_of.isoformat() and earlier.has("roster"):
                 return earlier
         return None
 
     @property
     def title(self) -> str:
         """The run in Chinese, with date and start time because two runs may share a date."""
-        made, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
-        return f"{made or day} 的结果" if day in made or not made else f"{day} 的结果（{made} 运行）"
+        started, day = str(self.summary.get("started_at", ""))[:16].replace("T", " "), self.as_of.isoformat()
+        return f"{started or day} 的结果" if day in started or not started else f"{day} 的结果（{started} 运行）"
 
 
-_Wanted = tuple[tuple[str, tuple[str, ...]], ...]
+_Where = tuple[tuple[str, tuple[str, ...]], ...]
 """Columns, and which values of each."""
 
 
 @lru_cache(16)  # a page reads some tables of its college twice, and so does the next page of that college
-def _rows(file: Path, _changed: int, wanted: _Wanted, columns: tuple[str, ...] | None, school: str | None) -> Frame:
+def _rows(file: Path, _changed: int, where: _Where, columns: tuple[str, ...] | None, school: str | None) -> Frame:
     """Return the rows of a table that have these values."""
-    (part,) = dataset.dataset(file).get_fragments()
-    told = (part.metadata.metadata or {}).get(ROW_GROUPS.encode())
-    if told is not None and school is not None:
-        part = part.subset(row_group_ids=json.loads(told).get(school, []))
-    each = (dataset.field(name).isin(few) if few else dataset.scalar(False) for name, few in wanted)  # a set has a type
-    return part.to_table(columns=columns and list(columns), filter=reduce(and_, each)).to_pandas()
+    (fragment,) = dataset.dataset(file).get_fragments()
+    row_groups = (fragment.metadata.metadata or {}).get(ROW_GROUPS.encode())
+    if row_groups is not None and school is not None:
+        fragment = fragment.subset(row_group_ids=json.loads(row_groups).get(school, []))
+    # an empty set of values has no type, so `isin` would fail
+    tests = (dataset.field(name).isin(allowed) if allowed else dataset.scalar(False) for name, allowed in where)
+    return fragment.to_table(columns=columns and list(columns), filter=reduce(and_, tests)).to_pandas()
 
 
 def load_run(run: Path | str) -> Run:

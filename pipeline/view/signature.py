@@ -24,13 +24,13 @@ class SigningStep:
 
 REVIEW = SigningStep("审核中")
 SIGN = SigningStep("待签字", "副书记", "签字、盖章后上报", "请打印人数表，由院党委副书记签字、盖章后上报。")
-SETTLE = SigningStep(
+VERIFY_EXTRAS = SigningStep(
     "待签字", "辅导员", "核实名单外的提交", "有名单外的提交，不妨碍签字；可能是学籍库漏了的人，请辅导员核实。"
 )
-_AGAIN = ("待重签", "副书记", "核对后重新签字")
-_PRINT_AGAIN = "请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。"
-SIGN_AGAIN = SigningStep(*_AGAIN, f"签字之后数据有改动，{_PRINT_AGAIN}")
-SIGN_ANEW = SigningStep(*_AGAIN, f"原来的签字只签了名单，没有签提交的内容和学籍信息，{_PRINT_AGAIN}")
+_RE_SIGN = ("待重签", "副书记", "核对后重新签字")
+_REPRINT = "请核对后重新打印人数表，由院党委副书记重新签字、盖章后上报。"
+SIGN_CHANGED = SigningStep(*_RE_SIGN, f"签字之后数据有改动，{_REPRINT}")
+SIGN_CONTENT = SigningStep(*_RE_SIGN, f"原来的签字只签了名单，没有签提交的内容和学籍信息，{_REPRINT}")
 SIGNED = SigningStep("已签字", "就业办", "核对后接收", "学院已签字，等就业办接收。")
 ACCEPTED = SigningStep("已接收", text="就业办已接收，不用再做什么。")
 DONE = SigningStep("已完成", text="不用再做什么，谢谢您。")
@@ -44,29 +44,29 @@ class SignatureState:
     signed: date | None = None
     accepted: date | None = None
     broken: bool = False
-    only_listed: bool = False
+    names_only: bool = False
     """Whether an older version signed the list of names alone."""
 
     @property
-    def stands(self) -> bool:
+    def valid(self) -> bool:
         """Whether the college signed and the data are unchanged."""
         return self.signed is not None and not self.broken
 
     def step(self, left: int, extras: int = 0) -> SigningStep:
         """Return the step with `left` unapproved students and `extras` submissions outside the roster."""
-        if self.stands:
+        if self.valid:
             return ACCEPTED if self.accepted else SIGNED
         if self.signed:
-            return SIGN_ANEW if self.only_listed else SIGN_AGAIN
-        return REVIEW if left else SETTLE if extras else SIGN
+            return SIGN_CONTENT if self.names_only else SIGN_CHANGED
+        return REVIEW if left else VERIFY_EXTRAS if extras else SIGN
 
     def text(self, due: date) -> str:
         """Return the day of the signature compared with the deadline `due`; blank if unsigned."""
         if self.signed is None:
             return ""
         late = (self.signed - due).days
-        held = f"比上报截止 {month_day(due)}晚 {late} 天" if late > 0 else f"上报截止 {month_day(due)}"
-        return f"学院 {month_day(self.signed)}签字，{held}。"
+        timing = f"比上报截止 {month_day(due)}晚 {late} 天" if late > 0 else f"上报截止 {month_day(due)}"
+        return f"学院 {month_day(self.signed)}签字，{timing}。"
 
 
 def signature_of(run: Run, row: dict[Any, Any]) -> SignatureState:
@@ -77,20 +77,20 @@ def signature_of(run: Run, row: dict[Any, Any]) -> SignatureState:
     return SignatureState(signed, accepted, bool(state.get("signature_broken")), bool(state.get("only_listed")))
 
 
-def ahead(steps: Iterable[SigningStep]) -> tuple[SigningStep, str]:
+def next_step(steps: Iterable[SigningStep]) -> tuple[SigningStep, str]:
     """Return the first step of several colleges, and a sentence with the number of colleges per step."""
     counts = Counter(steps)
-    told = {
+    sentences = {
         SIGN: "{} 个院系待签字",
-        SETTLE: "{} 个院系待签字，要先核实名单外的提交",
-        SIGN_AGAIN: "{} 个院系签字后有改动，待重签",
-        SIGN_ANEW: "{} 个院系原来只签了名单，待重签",
+        VERIFY_EXTRAS: "{} 个院系待签字，要先核实名单外的提交",
+        SIGN_CHANGED: "{} 个院系签字后有改动，待重签",
+        SIGN_CONTENT: "{} 个院系原来只签了名单，待重签",
         SIGNED: "{} 个院系已签字，等就业办接收",
         ACCEPTED: "{} 个院系已接收",
     }
-    sentence = "；".join(words.format(counts[step]) for step, words in told.items() if counts[step])
-    first = next((step for step in (SIGN, SIGN_AGAIN, SIGN_ANEW, SETTLE, SIGNED) if counts[step]), ACCEPTED)
-    to_sign = counts[SIGN] + counts[SIGN_AGAIN] + counts[SIGN_ANEW]
-    shorts = {SETTLE: SETTLE.short, SIGNED: f"接收 {counts[SIGNED]} 个院系"}
+    sentence = "；".join(words.format(counts[step]) for step, words in sentences.items() if counts[step])
+    first = next((step for step in (SIGN, SIGN_CHANGED, SIGN_CONTENT, VERIFY_EXTRAS, SIGNED) if counts[step]), ACCEPTED)
+    to_sign = counts[SIGN] + counts[SIGN_CHANGED] + counts[SIGN_CONTENT]
+    shorts = {VERIFY_EXTRAS: VERIFY_EXTRAS.short, SIGNED: f"接收 {counts[SIGNED]} 个院系"}
     short = f"{to_sign} 个院系待签字" if to_sign else shorts.get(first, "")
     return SigningStep(first.word, first.who, short), f"{sentence}。" if sentence else ""

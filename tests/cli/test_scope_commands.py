@@ -15,7 +15,7 @@ from pipeline.office.commands import left_today
 from pipeline.office.desk_cohort import DeskCohort
 from pipeline.operate.doctor import examine_cohort
 from pipeline.render.overview import banners, open_overview, show_outside
-from pipeline.view.moves import ABSENT, who_moved
+from pipeline.view.moves import ABSENT, registry_changes
 from pipeline.view.run_tables import load_run
 from tests.cohorts import make_cohort
 from tests.command import run
@@ -99,7 +99,7 @@ def test_nothing_is_mailed_before_the_office_has_answered_for_a_whole_campus(
     run("run", cohort, *day)
     assert _told(cohort) == [True, True, True]
     assert run("send", cohort) == 6 and "2019 年" in capsys.readouterr().err
-    moved = who_moved(load_run(max((cohort / "reports").glob("*/runs/[!.]*"))))
+    moved = registry_changes(load_run(max((cohort / "reports").glob("*/runs/[!.]*"))))
     assert moved[["since", "name", "before", "now"]].to_numpy().tolist() == [
         ["2016-11-01 的学籍库", gone["姓名"], f"{gone['院系']} {gone['班级']}", ABSENT]
     ]

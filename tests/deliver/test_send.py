@@ -27,7 +27,7 @@ from pipeline.errors import RefusedError
 from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from pipeline.tables import read_table, write_table
-from pipeline.view.people import Chased
+from pipeline.view.people import ChaseRow
 from tests.deliver.runs import SCHOOL, make_cohort, roster_of, write_run
 from tests.deliver.season import FakeClock, own_page
 
@@ -129,7 +129,7 @@ def mail_type(kind):
 
 def test_the_list_gives_a_long_text_the_lines_that_it_takes():
     name = "阿卜杜热合曼·麦麦提图尔荪·买买提明江"
-    rows = [Chased("校", "院", "班", "", "1", each, "missing", "", ("尚未提交",)) for each in ("金", name)]
+    rows = [ChaseRow("校", "院", "班", "", "1", each, "missing", "", ("尚未提交",)) for each in ("金", name)]
     sheet = load_workbook(io.BytesIO(chase_workbook(tuple(rows), "名单"))).active
     short, long = (sheet.row_dimensions[row].height for row in (4, 5))
     assert long >= 2 * short

@@ -13,7 +13,6 @@ SHARED = {
     "show_head": "a section of a page's notebook: each page has its heading",
     "show_today": "a section of a page's notebook: each page says what is left today",
     "show_progress": "a section of a page's notebook: each page has its course to the deadline",
-    "show_trend": "a section of a page's notebook: each page has its course to the deadline",
     "show_changes": "a section of a page's notebook: each page says what changed since the run before",
     "show_notes": "a section of a page's notebook: each page ends with its notes",
 }

@@ -20,7 +20,7 @@ from pipeline.deliver.dashboard import staff_draft
 from pipeline.deliver.recipients import Recipient
 from pipeline.deliver.source import open_run
 from pipeline.render import college, figures, overview
-from pipeline.render.figures import figure_words
+from pipeline.render.figures import figure_alt_text
 from pipeline.render.frames import TITLES, heading
 from pipeline.render.headcount_files import write_headcount_pdf, write_headcount_xlsx
 from pipeline.render.printed_headcount import COLUMNS
@@ -83,7 +83,7 @@ def test_page_sheet_and_paper_of_a_college(made: Made, place: tuple[str, str], t
         assert page.counts[family] == number
         assert re.search(rf"<b>{number}</b>", college.show_progress(page).html)
     submitted = int((own["status"] != "missing").sum())
-    assert f"应有 {len(own)} 人，已提交 {submitted} 人，已通过 {approved} 人" in figure_words(page.trend)
+    assert f"应有 {len(own)} 人，已提交 {submitted} 人，已通过 {approved} 人" in figure_alt_text(page.trend)
     for groups in (page.by_class(), page.by_major()):
         assert (groups["registered"].sum(), groups["done"].sum(), groups["left"].sum()) == (
             len(own), approved, len(own) - approved,

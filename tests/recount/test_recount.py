@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.cohort import load_cohort
 from pipeline.office.desk_cohort import Listing
-from pipeline.render.frames import column_words
+from pipeline.render.frames import column_text
 from pipeline.review.decision_rows import listed_students
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import build_snapshot, load_tables
@@ -41,7 +41,7 @@ def test_colleges(season: Season, day: int):
     found = read_table(season.days[day].run, "colleges").set_index(["school", "college"])
     wanted = plain.colleges(season.people(day)).set_index(["school", "college"])
     assert set(found.index) == set(wanted.index) and len(found) > 1
-    shares = column_words(found["rework"]).to_dict()  # as tables.xlsx shows them
+    shares = column_text(found["rework"]).to_dict()  # as tables.xlsx shows them
     for place, row in wanted.to_dict("index").items():
         own = found.loc[[place]].iloc[0]
         for name in ("registered", "submitted", "certified", "approved", "rank"):

@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from pipeline.errors import UsageError
-from pipeline.render.parameters import check_parameters, documented, refuse_parameters
+from pipeline.render.parameters import check_parameters, documented_parameters, refuse_parameters
 
 SOURCE = """run: str = ""  # 运行文件夹
 school: str = "10534"  # 学校代码
@@ -30,7 +30,7 @@ def notebook(tmp_path: Path) -> Path:
 
 
 def test_the_documented_parameters_are_read(notebook: Path):
-    known = documented(notebook)
+    known = documented_parameters(notebook)
     assert list(known) == ["run", "school", "college", "limit", "share", "names", "masked", "as_of"]
     assert known["school"] == ("str",)
     assert (known["college"], known["as_of"]) == (("str",), ())
@@ -52,10 +52,10 @@ def test_the_documented_parameters_are_read(notebook: Path):
 )
 def test_unknown_and_badly_typed_ones_are_refused_together(notebook: Path, given: dict[str, Any], said: str):
     if not said:
-        refuse_parameters(documented(notebook), given, where="in.ipynb")
+        refuse_parameters(documented_parameters(notebook), given, where="in.ipynb")
         return
     with pytest.raises(UsageError) as refused:
-        refuse_parameters(documented(notebook), given, where="in.ipynb")
+        refuse_parameters(documented_parameters(notebook), given, where="in.ipynb")
     assert said in str(refused.value)
     assert "土木" not in str(refused.value)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.render.overview import open_overview, show_moved
-from pipeline.view.moves import who_moved
+from pipeline.view.moves import registry_changes
 from pipeline.view.run_tables import load_run
 from tests.render.test_pages import text_of
 
@@ -42,7 +42,7 @@ def write(root: Path, day: date, *rows: Row, school: str = "甲大学", **summar
 
 
 def moved(run: Path, school: str = "") -> list[tuple[str, ...]]:
-    told = who_moved(load_run(run), school)[["since", "student_number", "name", "before", "now"]]
+    told = registry_changes(load_run(run), school)[["since", "student_number", "name", "before", "now"]]
     return sorted(tuple(map(str, row)) for row in told.itertuples(index=False))
 
 

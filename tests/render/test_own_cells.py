@@ -17,7 +17,7 @@ from PIL import Image
 
 from pipeline import resources
 from pipeline.render.cards import page
-from pipeline.render.frames import ROWS, as_table
+from pipeline.render.frames import FRAME_ROWS, frame_html
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.page_guard import Guard, guard_page
 from pipeline.render.sanitise import clean_html
@@ -53,7 +53,7 @@ def analyst(season: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[str,
     nbformat.write(notebook, folder / "in.ipynb")
     parameters = {"run": str(season.path), "college": COLLEGE, "school": SCHOOL}
     files = folder / "in.ipynb", folder / "out.ipynb", folder / "out.html"
-    job = NotebookJob(*files, parameters, "college", ours=True)  # as one of ours that somebody changed
+    job = NotebookJob(*files, parameters, "college", bundled=True)  # as one of ours that somebody changed
     (result,) = run_notebooks([job])
     assert result.ok, result.error
     assert guard_page(folder / "out.html", Guard(season), COLLEGE, SCHOOL, COLLEGE) == ""
@@ -149,14 +149,14 @@ def test_html_of_others_keeps_its_words_and_loses_its_powers(given: str, made: s
 
 def test_frames_are_our_tables() -> None:
     frame = pd.DataFrame({"status": ["approved", "missing"], "人数": [1200, 3.5], "ok": [True, False]})
-    html = as_table(frame)
+    html = frame_html(frame)
     for words in ("状态", "通过</td>", "未提交", "1200", "3.5", "是", "否", "text-align:right"):
         assert words in html
-    assert "通过</td>" in as_table(frame.set_index("status"))
-    assert "共 501 行，列出前 200 行" in as_table(pd.DataFrame({"a": range(ROWS + 301)}))
-    assert "没有符合的行" in as_table(frame.head(0))
-    assert "&lt;b&gt;" in as_table(pd.DataFrame({"<b>": ["<b>"]})) and "–" in as_table(pd.Series([None, "x"]))
-    assert as_table(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))).count("<tr>") == 2
+    assert "通过</td>" in frame_html(frame.set_index("status"))
+    assert "共 501 行，列出前 200 行" in frame_html(pd.DataFrame({"a": range(FRAME_ROWS + 301)}))
+    assert "没有符合的行" in frame_html(frame.head(0))
+    assert "&lt;b&gt;" in frame_html(pd.DataFrame({"<b>": ["<b>"]})) and "–" in frame_html(pd.Series([None, "x"]))
+    assert frame_html(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))).count("<tr>") == 2
 
 
 def test_a_broken_notebook_is_still_a_page_that_says_so(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def own(season: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, di
     made = Notebooks(notebooks)
     opened = load_run(run)
     jobs = list(made.jobs(opened, run, [College(SCHOOL, "湖南科技大学", COLLEGE)], by_school=False))
-    wanted = [job for job in jobs if job.own]
-    assert {job.name for job in jobs if not job.own} == {"overview", "registry", f"{SCHOOL}/{COLLEGE}/dashboard"}
+    wanted = [job for job in jobs if job.custom]
+    assert {job.name for job in jobs if not job.custom} == {"overview", "registry", f"{SCHOOL}/{COLLEGE}/dashboard"}
     guard, told = Guard(opened), dict[str, str]()
     for result in run_notebooks(wanted):
         page = result.job.output_html

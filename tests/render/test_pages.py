@@ -32,12 +32,12 @@ from pipeline.render.college import (
     show_today,
     show_trend,
 )
-from pipeline.render.fragments import css_text, render, unbroken
+from pipeline.render.fragments import css_text, nowrap, render
 from pipeline.render.overview import open_overview, show_standing
 from pipeline.render.overview import show_changes as show_moves
 from pipeline.render.overview import show_progress as show_gates
 from pipeline.render.overview import show_today as overview_today
-from pipeline.render.page_guard import Expected, Guard, PageError, PageReader, guard_page
+from pipeline.render.page_guard import AllowedContent, Guard, PageError, PageReader, guard_page
 from pipeline.render.render_stage import write_index
 from pipeline.render.sanitise import embedded_picture
 from pipeline.view.run_tables import Run, load_run
@@ -79,7 +79,7 @@ def test_numbers_keep_to_their_units_at_the_end_of_a_line(season: Run) -> None:
     assert re.search(rf"每天要通过 {whole}[0-9.]+\u00a0人</span>", progress)
     text = "编码 UTF-8，与 2016-10-31 相比，10月31日前 13土木<b>1班 12,000 人，近 9.5% 的人"
     kept = ("UTF-8", "2016-10-31", "10月31日前", "1班", "12,000\u00a0人", "9.5%\u00a0的")
-    assert all(f"{whole}{each}</span>" in unbroken(text) for each in kept) and "&lt;b&gt;" in unbroken(text)
+    assert all(f"{whole}{each}</span>" in nowrap(text) for each in kept) and "&lt;b&gt;" in nowrap(text)
     assert not re.search(r"[0-9] [人天]", progress.partition("<table")[0])
 
 
@@ -119,7 +119,7 @@ def test_masks() -> None:
 def test_guard_refuses_what_is_not_this_college(season: Run, site: Path) -> None:
     html = (site / "college.html").read_text(encoding="utf-8")
     guard = Guard(season)
-    expected = guard.expected(SCHOOL, COLLEGE)
+    expected = guard.allowed(SCHOOL, COLLEGE)
     guard.check(html, expected)
     others = season.table("roster")
     others = others[(others["college"] != COLLEGE) & ~others["name"].isin(list(expected.words))]
@@ -153,13 +153,13 @@ def test_guard_refuses_what_is_not_this_college(season: Run, site: Path) -> None
         with pytest.raises(PageError):
             guard.check(page, expected)
     with pytest.raises(PageError):
-        guard.check(html, Expected("0" * 12, expected.numbers, expected.words))
+        guard.check(html, AllowedContent("0" * 12, expected.numbers, expected.words))
     one = f"<p>{next(iter(expected.words))} 2016-10-31 20161031</p>{drawn('<text>12</text>')}"
     guard.check(html.replace("</main>", f"{one}</main>"), expected)
 
 
 def test_a_blank_cell_is_nobodys_where_the_college_left_nothing_blank(season: Run) -> None:
-    expected = Expected("0" * 12, words=frozenset(["土木工程学院"]))
+    expected = AllowedContent("0" * 12, words=frozenset(["土木工程学院"]))
     page = '<section data-college="000000000000"><table><tr><td></td><td>土木工程学院</td></tr></table></section>'
     Guard(season).check(page, expected)
 
@@ -179,12 +179,12 @@ def test_a_student_number_that_somebody_gave_as_a_telephone_closes_no_page(tmp_p
     given = tables.read_table(run, "submissions").assign(phone=number, family_phone="13812345679")
     tables.write_table(run / "tables", "submissions", given)
     guard = Guard(load_run(run))
-    guard.check(f"<section>{number}</section>", Expected(""))
+    guard.check(f"<section>{number}</section>", AllowedContent(""))
     with pytest.raises(PageError, match="完整的证件号或手机号"):
-        guard.check("<section>13812345679</section>", Expected(""))
+        guard.check("<section>13812345679</section>", AllowedContent(""))
     run = load_run(run)
     run.summary["cohort"]["asked"] = {"phone": "0731-13812345679"}
-    Guard(run).check("<section>13812345679</section>", Expected(""))  # who gave the office's number hides it nowhere
+    Guard(run).check("<section>13812345679</section>", AllowedContent(""))  # the office's own number is public
 
 
 def test_wrong_page_is_replaced_by_one_that_says_so(season: Run, site: Path, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def cells_of(book: Path) -> tuple[list[str], int]:
 
 
 def test_not_ready_is_printed_without_code_and_places_to_sign(headcount: Headcount, site: Path) -> None:
-    assert "不能签字" in headcount.attestation and not headcount.ready and headcount.code == ""
+    assert "不能签字" in headcount.attestation and not headcount.signable and headcount.code == ""
     cells, pictures = cells_of(site / FOLDER / "headcount.xlsx")
     for words in (words_of(site / FOLDER / "headcount.pdf"), "".join(cells)):
         assert "未定稿" in words and "校验码" not in words and "填表人" not in words and "副书记签字" not in words
@@ -182,7 +182,7 @@ def test_a_few_majors_stand_upright_and_many_lie_across(headcount: Headcount, tm
 
 def test_ready_carries_its_code_and_the_same_as_a_qr_code_at_the_foot(finished: Run, tmp_path: Path) -> None:
     ready = headcount_of(open_page(str(finished.path), "马克思主义学院", SCHOOL))
-    assert ready.ready and ready.attestation.startswith("本人确认") and ready.code == code_of("5" * 64)
+    assert ready.signable and ready.attestation.startswith("本人确认") and ready.code == code_of("5" * 64)
     write_headcount_pdf(tmp_path / "h.pdf", ready)
     write_headcount_xlsx(tmp_path / "h.xlsx", ready)
     cells, pictures = cells_of(tmp_path / "h.xlsx")

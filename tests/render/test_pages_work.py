@@ -44,13 +44,13 @@ def test_nearest_deadline_first_then_most_people() -> None:
 
 def test_last_day_of_the_window_is_inside_it() -> None:
     assert duties({"missing": 1}, CLOSES) == [("辅导员", 1, CLOSES, 0)]
-    assert remaining_work.left_in_words(0) == "今天截止"
+    assert remaining_work.days_left_in_words(0) == "今天截止"
 
 
 def test_after_the_window_students_must_still_mend_before_the_hand_in() -> None:
     assert duties({"missing": 1, "correct": 2}, date(2016, 11, 1)) == [("学生", 2, DUE, 19), ("辅导员", 1, DUE, 19)]
     assert duties({"correct": 1}, date(2016, 11, 22)) == [("学生", 1, DUE, -2)]
-    assert remaining_work.left_in_words(-2) == "已过 2 天"
+    assert remaining_work.days_left_in_words(-2) == "已过 2 天"
 
 
 def test_every_status_has_a_state_with_work_words_and_a_family() -> None:

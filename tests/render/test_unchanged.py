@@ -90,7 +90,7 @@ def test_whoever_interrupts_waits_for_the_printed_table_at_hand_alone(
 
     monkeypatch.setattr(render_stage, "ThreadPoolExecutor", Executor)
     monkeypatch.setattr(render_stage, "run_notebooks", interrupted)
-    monkeypatch.setitem(render_stage.FILES, "headcount.pdf", printing)
+    monkeypatch.setitem(render_stage.HEADCOUNT_WRITERS, "headcount.pdf", printing)
     folder = RunFolder(tmp_path / "reports", "20161020-040000-cccc")
     shutil.copytree(run.path, folder.path)
     with pytest.raises(KeyboardInterrupt):

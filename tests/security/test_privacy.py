@@ -215,13 +215,13 @@ def test_rows_wait_in_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.Mo
     outside.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(outside))
     seen: list[list[Path]] = []
-    fill = tables_xlsx._fill
+    fill = tables_xlsx._write_part
 
     def watched(*given: Any) -> None:
         fill(*given)
         seen.append(list(outside.iterdir()))
 
-    monkeypatch.setattr(tables_xlsx, "_fill", watched)
+    monkeypatch.setattr(tables_xlsx, "_write_part", watched)
     (tmp_path / "run").mkdir()
     from pipeline.tables import write_table
     from pipeline.view.run_tables import Run
