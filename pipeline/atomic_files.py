@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -15,6 +16,9 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
+
+from pipeline.errors import FULL, errno_name
 
 _DRAFT = ".part-"
 
@@ -49,10 +53,21 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
+def place_named(path: Path) -> Generator[None]:
+    """Let errors of a full disk, which name no file, and those of `path`'s draft name `path`."""
+    try:
+        yield
+    except OSError as error:
+        full = error.filename is None and errno_name(error) in FULL
+        if full or str(error.filename) == str(path.with_name(f"{_DRAFT}{path.name}")):
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def atomic_path(path: Path, *, contended: bool = False) -> Generator[Path]:
     """Yield a draft that replaces `path` if the body succeeds. `contended`: others may write the same file."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _draft_of(path, contended=contended) as draft:
+    with place_named(path), _draft_of(path, contended=contended) as draft:
         try:
             draft.unlink(missing_ok=True)
             yield draft
@@ -61,12 +76,29 @@ def atomic_path(path: Path, *, contended: bool = False) -> Generator[Path]:
             draft.unlink(missing_ok=True)
 
 
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, or None if there is no readable one."""
+    try:
+        found: object = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+def write_atomically(path: Path, content: str | bytes, *, contended: bool = False) -> None:
+    """Write a file of the owner alone and flush it to the disk. A reader sees the old or the new content."""
+    with atomic_path(path, contended=contended) as draft, draft.open("wb") as file:
+        draft.chmod(0o600)
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Generator[Path]:
     """Yield a draft folder that is renamed to `path` at the end. An empty folder there is replaced."""
     target = path.resolve()  # "." has no name
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _draft_of(target) as draft:
+    with place_named(path), _draft_of(target) as draft:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         try:
@@ -81,6 +113,7 @@ def atomic_folder(path: Path) -> Generator[Path]:
 @contextmanager
 def _draft_of(path: Path, *, contended: bool = False) -> Generator[Path]:
     """Yield the folder's usual draft, or a private one while another process has the folder's lock."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     private = path.with_name(f"{_DRAFT}{secrets.token_hex(4)}-{path.name}")  # PIDs repeat across containers
     if contended:
         yield private

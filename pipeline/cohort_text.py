@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import fields, resources
-from pipeline.atomic_files import atomic_path
+from pipeline.atomic_files import write_atomically
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.errors import UsageError
@@ -137,8 +137,7 @@ def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> str:
     if written != wanted:
         raise UsageError("没有写入：这个文件的写法比较特别", where=str(path), remedy=f"请自己在 columns 里写：{added}")
     if added:
-        with atomic_path(path) as draft:
-            draft.write_text(text, encoding="utf-8")
+        write_atomically(path, text)
     return f"已写入 {path.name}：{added}。请再运行" if added else f"没有可写入的：{path.name} 没有改动"
 
 

@@ -19,11 +19,22 @@ ERROR_HINTS: dict[type[Exception], str] = {
 }
 """The remedy by the class of an error in a notebook's cell. Subclasses come before their base classes."""
 
+FULL = ("ENOSPC", "EDQUOT", "EFBIG")
+"""Names of the errnos of a full disk. Such an error often names no file."""
+
+
+def errno_name(error: BaseException | None) -> str:
+    """Return the name of a system error's number, also of one that an error of Arrow or of a thread has in words."""
+    if isinstance(error, MemoryError):
+        return "ENOMEM"
+    if isinstance(error, OSError) and error.errno:
+        return errno.errorcode.get(error.errno, "")
+    return next((code for words, code in report_table("words")["failure_words"].items() if words in str(error)), "")
+
 
 def reason_of(error: Exception) -> str:
     """Return in Chinese why the system refused a file, or else the error's class name."""
-    number = error.errno if isinstance(error, OSError) else None
-    return report_table("words")["refusals"].get(errno.errorcode.get(number or 0, ""), type(error).__name__)
+    return report_table("words")["refusals"].get(errno_name(error), type(error).__name__)
 
 
 def hint_for_error(error: type[BaseException] | str) -> str:

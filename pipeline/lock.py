@@ -13,7 +13,7 @@ from typing import Literal
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from pipeline.atomic_files import lock_folder
+from pipeline.atomic_files import lock_folder, place_named, read_object
 from pipeline.cohort import Cohort
 from pipeline.errors import BusyError, MingceError
 
@@ -55,7 +55,7 @@ def cohort_lock(cohort: Cohort, now: datetime, work: Work = "run", wait: float =
     try:
         note = {"pid": os.getpid(), "since": f"{now:%Y-%m-%d %H:%M}"}
         _note_path(path).write_text(json.dumps(note), encoding="utf-8")
-        with _results_lock(cohort) if work == "run" else nullcontext():
+        with place_named(cohort.reports_folder), _results_lock(cohort) if work == "run" else nullcontext():
             yield
     finally:
         _note_path(path).unlink(missing_ok=True)
@@ -105,11 +105,8 @@ def is_held(cohort: Cohort, work: Work = "run") -> bool:
 
 def holder(cohort: Cohort, work: Work = "run") -> dict[str, str]:
     """Return `pid` and `since` of the current or crashed holder; empty when there is none."""
-    try:
-        noted = json.loads(_note_path(lock_path(cohort, work)).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in noted.items()}
+    noted = read_object(_note_path(lock_path(cohort, work))) or {}
+    return {key: str(value) for key, value in noted.items()}
 
 
 def _note_path(path: Path) -> Path:

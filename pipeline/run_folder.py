@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
@@ -12,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from pipeline.atomic_files import atomic_path, flush_to_disk, remove_drafts, sha256_of
+from pipeline.atomic_files import flush_to_disk, read_object, remove_drafts, sha256_of, write_atomically
 from pipeline.cohort import Cohort
 from pipeline.progress import Reporter
 from pipeline.tables import Frame, write_table
@@ -164,14 +163,6 @@ def _start_time(runs: Path, now: datetime) -> datetime:
     return max(now, last + timedelta(seconds=1))
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` so that a reader sees the old or the new content, never a part."""
-    with atomic_path(path) as draft, draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _seal(run: Path) -> dict[str, str]:
     """Set folders to 0700 and files to 0600, flush them to the disk, and return SHA-256 by path."""
     sealed: dict[str, str] = {}
@@ -185,13 +176,13 @@ def _seal(run: Path) -> dict[str, str]:
 
 def finished_files(run: Path) -> dict[str, str]:
     """Return SHA-256 by path of a finished run's files; empty for runs of versions that stored sizes only."""
-    digests = _read_object(run / _FILES) or {}
+    digests = read_object(run / _FILES) or {}
     return digests if all(isinstance(digest, str) for digest in digests.values()) else {}
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:
     """Return a run's summary, or None if the folder has no readable one."""
-    return _read_object(run / "summary.json")
+    return read_object(run / "summary.json")
 
 
 def latest_folder(root: Path) -> Path | None:
@@ -220,14 +211,6 @@ def runs_with_roster(root: Path) -> list[tuple[Path, dict[str, Any]]]:
     while (found[-1][1].get("unread") or {}).get("registries") and (previous := next(earlier, None)):
         found.append(previous)
     return found
-
-
-def _read_object(path: Path) -> dict[str, Any] | None:
-    try:
-        found: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
 def previous_run(cohort: Cohort) -> Path | None:

@@ -51,16 +51,19 @@ def run_stages(
     folder: RunFolder,
     digests: Fingerprint,
     decisions: DecisionRows,
+    lost: list[str],
 ) -> dict[str, Any]:
     """Run the stages and return the summary. Stages within parts of schools are tasks.
 
     `digests` are of the inputs. `decisions` is the cohort's table of decisions (or None) and Chinese lines about it.
+    `lost` is of `review.ledger.missing_history`.
+
     Raises InputError if no submission, or no registry, can be read.
     """
     cache = open_cache(folder, force=options.render.force)
     signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
     with Renderer(options.render, options.reporter, cache, cohort.scale.scheduler, signed, notebooks) as renderer:
-        return _run(cohort, options, rules, folder, renderer, digests, decisions)
+        return _run(cohort, options, rules, folder, renderer, digests, decisions, lost)
 
 
 def _run(
@@ -71,6 +74,7 @@ def _run(
     renderer: Renderer,
     digests: Fingerprint,
     decisions: DecisionRows,
+    lost: list[str],
 ) -> dict[str, Any]:
     stage = options.reporter.stage
     colleges, counselors = read_people(cohort)
@@ -101,6 +105,7 @@ def _run(
         "decisions_read": [*decisions[1], *lines],
         "fingerprint": digests.run if options.full and not changed else "",
         "ledger": head_of(run.entries),
+        "ledger_lost": lost,
         "year_before": {"run": str(previous)} if previous else {},
     }
     folder.write_summary(summary)

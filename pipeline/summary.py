@@ -17,6 +17,8 @@ from pipeline.cohort import Cohort
 from pipeline.errors import InputError
 from pipeline.imports import lazily
 from pipeline.logs import mask
+from pipeline.resources import report_table
+from pipeline.review.ledger import RESTORE
 from pipeline.review.signatures import signed_digest
 from pipeline.tables import Frame, read_table
 
@@ -202,11 +204,7 @@ def shrunk_registries(summary: Mapping[str, Any], before: Mapping[str, Any]) -> 
     return {code: {"before": then[code], "now": number} for code, number in now.items() if 0 < number < then[code]}
 
 
-YEARS_REMEDY = (
-    "导出的是全校在校生、这些人确实不在本届的，请执行 mingce scope years --by 姓名 --why 说明"
-    "（办公台“其他”里也能确认）；"
-    "不是的，请核对 cohort.toml 的 year 或重新导出，再运行"
-)
+YEARS_REMEDY = str(report_table("words")["remedies"]["years"])
 _MAX_SKIPPED = 20  # the most rows in one line
 
 
@@ -215,7 +213,8 @@ def questions(summary: Mapping[str, Any], school: str = "") -> list[str]:
     names = _names(summary)
     faults = summary.get("shared_faults", [])
     faults = [fault for fault in faults if fault["school"] in ("", names.get(school, fault["school"]))]
-    lines = year_questions(summary, school) + shared_fault_lines(faults)
+    lines = [f"{line}。换回以前不读审核表。{RESTORE}" for line in summary.get("ledger_lost", [])]
+    lines += year_questions(summary, school) + shared_fault_lines(faults)
     lines += [
         f"{entry['school']}：{entry['reason']}"
         for entry in summary.get("not_checked", [])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,12 +21,18 @@ A4 = 9
 _MAX_HEIGHT = 400  # points; Excel's rows are no higher than 409
 
 
-def new_workbook(target: Path | IO[bytes]) -> Workbook:
-    """Return a new workbook for a `with` block. It uses no temporary file."""
+@contextmanager
+def new_workbook(target: Path | IO[bytes]) -> Generator[Workbook]:
+    """Yield a new workbook. It uses no temporary file. Raises OSError if it cannot be written."""
     from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import FileCreateError
 
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    return Workbook(str(target) if isinstance(target, Path) else target, options)
+    try:
+        with Workbook(str(target) if isinstance(target, Path) else target, options) as book:
+            yield book
+    except FileCreateError as error:
+        raise error.args[0] from None
 
 
 def write_row(sheet: Worksheet, row: int, cells: Sequence[str], style: Format) -> None:

@@ -1,10 +1,12 @@
 """Files and folders that appear whole or not at all."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from pipeline.atomic_files import atomic_folder, atomic_path
+from pipeline.atomic_files import atomic_folder, atomic_path, place_named
+from pipeline.cli.terminal import system_failure
 
 
 def names(folder: Path) -> list[str]:
@@ -29,6 +31,18 @@ def test_two_who_write_one_folder_at_once_do_not_meet(tmp_path: Path):
         assert first.is_dir()
         assert second.is_dir()
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_full_disk_names_the_file_or_the_folder(tmp_path: Path):
+    """The system names none where the disk fills while a file is written."""
+    for place, path in ((atomic_path, tmp_path / "a.csv"), (atomic_folder, tmp_path / "b"), (place_named, tmp_path)):
+        with pytest.raises(OSError, match="full") as told, place(path):
+            raise OSError(errno.ENOSPC, "full")
+        assert told.value.filename == str(path)
+        assert str(path) in str(system_failure(told.value))
+    with pytest.raises(OSError, match="late") as told, place_named(tmp_path):
+        raise OSError(errno.ETIMEDOUT, "late")  # of a server
+    assert told.value.filename is None
 
 
 def test_what_a_kill_left_is_replaced_and_what_fails_leaves_nothing(tmp_path: Path):

@@ -30,6 +30,7 @@ from pipeline.collect.submissions import collect_unit, refuse_nothing, submissio
 from pipeline.errors import InputError
 from pipeline.knowledge.text_columns import by_distinct
 from pipeline.review.decision_rows import COLUMNS, OPINIONS, read_decision_rows
+from pipeline.workbook_writer import new_workbook
 
 Sheet = Any  # XlsxWriter ships no types
 
@@ -170,24 +171,21 @@ def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disg
 
 
 def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources: Sources) -> None:
-    import xlsxwriter
 
     given = fields_read(sources.submissions.columns)
     kept = [field for field in fields.names() if field in given]
     cells = sources.submissions.cells
     kinds = {(at, field): (kind, raw) for at, field, kind, raw in cells.itertuples(index=False)}
     (out / "submissions").mkdir(exist_ok=True)
-    path = str(out / "submissions" / "submissions.xlsx")
-    book: Any = xlsxwriter.Workbook(path, {"in_memory": True, "strings_to_formulas": False})
-    dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-    for number, (_, mine) in enumerate(new.groupby(["file", "sheet"], sort=False), 1):
-        sheet = book.add_worksheet(f"登记表{number}")
-        for column, field in enumerate(kept):
-            sheet.write_string(0, column, fields.label(field))
-            for row, (at, value) in enumerate(zip(mine.index, mine[field], strict=True), 1):
-                kind, raw = kinds.get((at, field), ("", ""))
-                _write_cell(sheet, row, column, value, kind, raw if value == old.at[at, field] else "", dated)
-    book.close()
+    with new_workbook(out / "submissions" / "submissions.xlsx") as book:
+        dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        for number, (_, mine) in enumerate(new.groupby(["file", "sheet"], sort=False), 1):
+            sheet = book.add_worksheet(f"登记表{number}")
+            for column, field in enumerate(kept):
+                sheet.write_string(0, column, fields.label(field))
+                for row, (at, value) in enumerate(zip(mine.index, mine[field], strict=True), 1):
+                    kind, raw = kinds.get((at, field), ("", ""))
+                    _write_cell(sheet, row, column, value, kind, raw if value == old.at[at, field] else "", dated)
 
 
 def _write_cell(sheet: Sheet, row: int, column: int, value: str, kind: str, raw: str, dated: Sheet) -> None:

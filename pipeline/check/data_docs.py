@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from pipeline import fields, resources
-from pipeline.atomic_files import atomic_folder, atomic_path
+from pipeline.atomic_files import atomic_folder, write_atomically
 from pipeline.check.validate import context, exceptions_of
 from pipeline.errors import InputError
 from pipeline.run_folder import read_summary
@@ -84,8 +84,7 @@ def write_data_docs(run: Path, folder: Path) -> Path:
     shutil.rmtree(site, ignore_errors=True)
     with atomic_folder(site) as draft:
         _write_site(suites, run.name, created, draft)
-    with atomic_path(index) as page:
-        page.write_text(_office_page(suites, run, created, site.name), encoding="utf-8")
+    write_atomically(index, _office_page(suites, run, created, site.name))
     return index
 
 

@@ -208,11 +208,7 @@ _KEYS = {
     "rule", "expect", "expectation", "field", "severity", "actor", "message", "about", "table", "needs", "reads",
     "together", "since", "changed", "known_issue", "kwargs",
 }  # fmt: skip
-_ABOUT = {
-    "field_given": "没有填写（空格、占位文字不算）",
-    "field_in_codes": "不在代码表内，也不是别名",
-    "field_equals_registry": "与对上的学籍不同；两边先统一写法再比，任何一边空白都不比较",
-}
+_ABOUT = resources.report_table("words")["plain_rules"]
 _REQUIRED = {"rule": "规则名", "severity": "严重程度", "actor": "由谁处理", "message": "提示文字"}
 _CHOICES = {"severity": tuple(SEVERITIES), "actor": tuple(ACTORS), "table": SUBJECTS, "needs": NEEDS}
 

@@ -37,7 +37,7 @@ def demo(
     elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise UsageError("这里已有别的内容，没有改动", where=str(folder), remedy="请换一个空文件夹")
     else:
-        with atomic_files.atomic_folder(folder) as draft:
+        with common.output(folder), atomic_files.atomic_folder(folder) as draft:
             practice.copy_practice(draft, now.date())
     if not judged:
         print(folder / "cohort.toml")
@@ -150,8 +150,7 @@ def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
     for name in ("registry", "submissions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        with atomic_files.atomic_path(folder / name) as draft:
-            draft.write_bytes(content)
+        atomic_files.write_atomically(folder / name, content)
 
 
 @common.app.command("template")
@@ -168,11 +167,10 @@ def make_template(
         common.print_status(google_template.complete_template(google, settings))
         print(google)
         return
-    if out.suffix.lower() != ".xlsx":
-        raise UsageError(f"文件名 {out.name} 不是 .xlsx", where="OUT.xlsx", remedy="请写作 登记表.xlsx")
-    if out.exists() and not force:
-        raise UsageError("文件已存在，没有覆盖", where=str(out), remedy="请换个文件名，或加 --force")
-    template.write_template(out, settings)
+    with common.output(out, ".xlsx"):
+        if out.exists() and not force:
+            raise UsageError("文件已存在，没有覆盖", where=str(out), remedy="请换个文件名，或加 --force")
+        template.write_template(out, settings)
     print(out)
 
 
@@ -185,7 +183,7 @@ def anonymise(
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError("不是空文件夹，没有改动", where=str(out), remedy="请换一个新文件夹")
     settings = cohorts.load_cohort(cohort)
-    with atomic_files.atomic_folder(out) as folder:
+    with common.output(out), atomic_files.atomic_folder(out) as folder:
         anonymise_cohort.anonymise_cohort(settings, folder)
     print("姓名、号码、电话、邮箱、地址和照片都换成了虚构的；学校、院系、班级、籍贯地区和日期没有换。寄出前请再看一遍")
     print(out / "cohort.toml")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +13,7 @@ from typer import Argument, Option
 
 from pipeline.cli.chinese import Commands
 from pipeline.clock import SHANGHAI
-from pipeline.errors import UsageError
+from pipeline.errors import FULL, UsageError, errno_name, reason_of
 from pipeline.imports import lazily
 
 with lazily():
@@ -94,6 +96,20 @@ def open_desk(cohort: cohorts.Cohort, known: str = "") -> tuple[review_snapshot.
     run, today = review_snapshot.open_tables(cohort, known)
     print_outdated(cohort, run.run_id)
     return run, today
+
+
+@contextmanager
+def output(path: Path, ending: str = "") -> Generator[None]:
+    """Let the body write to a path of the user. Raises UsageError if it cannot, or for a wrong `ending`."""
+    if ending and path.suffix.lower() != ending:
+        raise UsageError(f"文件名 {path.name} 不是 {ending}", where=str(path), remedy=f"请写以 {ending} 结尾的文件名")
+    try:
+        yield
+    except OSError as error:
+        if errno_name(error) in FULL:
+            raise
+        remedy = f"请换个位置，或在其他程序里先关上它（{reason_of(error)}）"
+        raise UsageError("写不进去", where=str(path), remedy=remedy) from None
 
 
 def parse_date(text: str | None, option: str = "--as-of") -> date:

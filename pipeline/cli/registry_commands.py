@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from pipeline.cli import common
 from pipeline.cli.chinese import Commands
-from pipeline.errors import RefusedError, UsageError, reason_of
+from pipeline.errors import RefusedError
 from pipeline.imports import lazily
 
 with lazily():
@@ -59,7 +59,7 @@ def _decide(
 ) -> None:
     loaded = cohorts.load_cohort(cohort)
     rows = membership.with_scope(tables.read_table(common.newest_of(loaded), "registry"))
-    with ledgers.open_ledger(loaded) as ledger:
+    with ledgers.open_for_decisions(loaded) as ledger:
         actor = actions.Actor(by, why)
         outcome = scope_decisions.decide_scope(rows, ledger, numbers, actor, inside=inside, proof=proof, reason=reason)
     print(f"已登记 {len(outcome.done)} 人{what}：{'、'.join(outcome.done)}" if outcome.done else "没有新的登记")
@@ -78,7 +78,7 @@ def scope_years(
     """确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）"""
     loaded = cohorts.load_cohort(cohort)
     asked = (run_folder.read_summary(common.newest_of(loaded)) or {}).get("other_years", {})
-    with ledgers.open_ledger(loaded) as ledger:
+    with ledgers.open_for_decisions(loaded) as ledger:
         outcome = scope_decisions.answer_years(asked, loaded.year, ledger, school or [], actions.Actor(by, why))
     for code in outcome.done:
         print(f"已确认：{code} 的学籍库里 {sum(asked[code]['years'].values())} 人不在 {loaded.year} 年毕业，不在本届")
@@ -131,12 +131,9 @@ def diff(
     newer = school_tables.read_export(new)
     differences = school_tables.compare_registries(school_tables.read_export(old), newer)
     if out:
-        try:
-            with atomic_files.atomic_path(out) as draft:
-                inert = differences.map(text_columns.formula_safe)
-                inert.to_csv(draft, index=False, encoding="utf-8-sig", lineterminator="\n")
-        except OSError as error:
-            raise UsageError("文件写不进去", where=str(out), remedy=f"请换个位置（{reason_of(error)}）") from None
+        with common.output(out, ".csv"), atomic_files.atomic_path(out) as draft:
+            inert = differences.map(text_columns.formula_safe)
+            inert.to_csv(draft, index=False, encoding="utf-8-sig", lineterminator="\n")
     masked = school_tables.masked_differences(differences)
     if as_json:
         print(masked.to_json(orient="records", force_ascii=False, indent=2))

@@ -119,7 +119,8 @@ def write_sheet(
     opened = cohorts.load_cohort(cohort)
     named = common.college_named(college, opened)
     path = out or Path(f"{cohorts.safe_name(f'审核-{named.code}-{named.name}')}.xlsx")
-    print(decision_rows.write_sheet(path, _desk(opened), named))
+    with common.output(path, ".xlsx"):
+        print(decision_rows.write_sheet(path, _desk(opened), named))
 
 
 @granted.command("add")
@@ -145,7 +146,7 @@ def add_exception(
     opened = cohorts.load_cohort(cohort)
     tables, today = common.open_desk(opened)
     actor = actions.Actor(by, why, today)
-    with ledgers.open_ledger(opened) as ledger:
+    with ledgers.open_for_decisions(opened) as ledger:
         if college:
             made = granting.explain_difference(tables, ledger, common.college_named(college, opened), major, actor)
         else:
@@ -177,7 +178,7 @@ def revoke_exception(
     why: common.Why = "",
 ) -> None:
     """撤销一个例外。"""
-    with ledgers.open_ledger(cohorts.load_cohort(cohort)) as ledger:
+    with ledgers.open_for_decisions(cohorts.load_cohort(cohort)) as ledger:
         granting.revoke_exception(ledger, number, actions.Actor(by, why, date.min))
     print(f"已撤销例外 {number}")
 
@@ -210,7 +211,7 @@ def _act(
 ) -> None:  # fmt: skip
     """Act on the newest run's tables, and print what was done, what was so before, and what was not done and why."""
     tables, today = common.open_desk(cohort, known)
-    with ledgers.open_ledger(cohort) as ledger:
+    with ledgers.open_for_decisions(cohort) as ledger:
         outcome = act(tables, ledger, about, actions.Actor(by, why, today))
     if outcome.done or not outcome.already:
         named = f"：{'、'.join(outcome.done)}" if outcome.done else ""

@@ -43,7 +43,7 @@ def sign(words: Words, by: common.By = "", why: common.Why = "", code: Code = ""
         _verify(words[1:], code)
     elif words[0] == "revoke":
         college, cohort = _college_of(words[1:])
-        with ledgers.open_ledger(cohort) as ledger:
+        with ledgers.open_for_decisions(cohort) as ledger:
             signing.revoke(ledger, college, actions.Actor(by, why))
         print(f"{college} 的签字已撤销")
     else:
@@ -54,8 +54,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     college, cohort = _college_of(words)
     folder, final_headcount = headcount_files.SignedFolder.of(cohort), headcount_files.final_headcount
     scanned = inputs.read_content(scan, cohort.folder) if scan else None
-    with ledgers.open_ledger(cohort) as ledger:
-        ledgers.require_intact(cohort, ledger)
+    with ledgers.open_for_decisions(cohort, verified=True) as ledger:
         if scanned and signatures.standing_signature(ledger.entries("signature"), college.code, college.name):
             inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
             new = signing.file_scan(ledger, college, actions.Actor(by, why), scanned.sha256)
@@ -90,8 +89,7 @@ def accept(words: Words, by: common.By = "", why: common.Why = "") -> None:
     snapshot, today = common.open_desk(cohort)
     colleges = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "colleges")
     standing = tabulate_stage.standing_of(colleges, college)
-    with ledgers.open_ledger(cohort) as ledger:
-        ledgers.require_intact(cohort, ledger)
+    with ledgers.open_for_decisions(cohort, verified=True) as ledger:
         accepted = signing.accept(snapshot, ledger, college, actions.Actor(by, why, today), standing)
     print(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
     _say_typed(cohort)
@@ -159,15 +157,17 @@ def hand_over(
     chosen = form or ("xlsx" if template or own else None)
     if template and chosen != "xlsx":
         raise UsageError("模板只能用于 xlsx", where="--template", remedy="请改为 --format xlsx 或去掉 --template")
+    if out and out.suffix[1:].lower() in _FORMATS:
+        raise UsageError(f"{out.name} 是文件名", where="--out", remedy="请写文件夹；种类用 --format")
     tables, today = common.open_desk(opened)
     colleges = _colleges(opened, tables, college)
     folder = out or opened.reports_folder / "handin"
     model = (template or own) if chosen == "xlsx" else None
     wanted = handin.HandinRequest(described, colleges, chosen, model, draft, folder)
-    with ledgers.open_ledger(opened) as ledger:
-        ledgers.require_intact(opened, ledger)
+    with ledgers.open_for_decisions(opened, verified=True) as ledger:
         entries = ledger.entries(*review_snapshot.KINDS)
-    done = handin.hand_in(opened, tables, entries, wanted, today)
+    with common.output(folder):
+        done = handin.hand_in(opened, tables, entries, wanted, today)
     for note in done.notes:
         common.print_status(note)
     common.print_status(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")

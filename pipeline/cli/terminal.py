@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import signal
@@ -15,15 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from pipeline.errors import MingceError
+from pipeline.errors import FULL, MingceError, errno_name
 from pipeline.resources import report_table
 
 _WORDS = report_table("words")
 # C0 (but tab and newline), DEL, C1, direction marks, separators: they move the cursor, hide or reverse text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]{2,}")
-
-_FULL = ("ENOSPC", "EDQUOT", "EFBIG")
 
 
 def without_controls(text: str) -> str:
@@ -61,24 +58,14 @@ class PlainStream:
 
 def system_failure(error: Exception) -> MingceError | None:
     """Return an error of disk, permissions or memory in Chinese, else None. It names a file and its folder only."""
-    causes = [each for each in (error.__cause__, error.__context__) if _errno_of(each) in _FULL]
-    wrapped = [each for each in error.args if isinstance(each, OSError)]  # XlsxWriter's own error carries the system's
-    for each in (*wrapped, *causes, error):
-        code, where = _errno_of(each), str(getattr(each, "filename", None) or "")
+    causes = [each for each in (error.__cause__, error.__context__) if errno_name(each) in FULL]
+    for each in (*causes, error):
+        code, where = errno_name(each), str(getattr(each, "filename", None) or "")
         for kind in _WORDS["failures"]:
             if code in kind["codes"] and (where or not kind.get("named")):
                 what = kind["what"].format(why=_WORDS["refusals"].get(code, ""))
                 return MingceError(what, where=where, remedy=kind["remedy"])
     return None
-
-
-def _errno_of(error: BaseException | None) -> str:
-    """Return the name of a system error's number, also of one that an error of Arrow or of a thread has in words."""
-    if isinstance(error, MemoryError):
-        return "ENOMEM"
-    if isinstance(error, OSError) and error.errno:
-        return errno.errorcode.get(error.errno, "")
-    return next((code for words, code in _WORDS["failure_words"].items() if words in str(error)), "")
 
 
 def technical(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from pipeline.collect.cell_text import Value, rows_in, text_and_columns
 from pipeline.collect.collected import Grid, Input, Note, Reading
 from pipeline.collect.inputs import Archive, Content, keep_bytes, read_content
 from pipeline.errors import InputError
+from pipeline.resources import report_table
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE, _PARQUET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
@@ -28,11 +29,7 @@ _FOREIGN = {
 }
 _DOCUMENTS = ("PDF 文件", "图片", "RTF 文档", "Word 文档", "PowerPoint 文稿")
 _TABLES = {".csv", ".dbf", ".et", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx"}
-_OFFICE = {
-    "word/document.xml": "Word 文档",
-    "ppt/presentation.xml": "PowerPoint 文稿",
-    "index/document.iwa": "Numbers 表格",
-}
+_OFFICE = report_table("words")["documents"]
 _DBF_KINDS = b"\x02\x03\x04\x05\x30\x31\x32\x43\x63\x83\x8b\x8c\xcb\xf5\xfb"  # dBase III to Visual FoxPro
 _DBF_END = 0x0D  # ends the list of fields
 _GBK, _BIG5 = (0x4D, 0x7A), (0x4F, 0x78)  # language drivers (byte 29)

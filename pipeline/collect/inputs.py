@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.atomic_files import atomic_path
+from pipeline.atomic_files import write_atomically
 from pipeline.collect.collected import Note
 from pipeline.errors import ConfigurationError, InputError, reason_of
 
@@ -122,14 +122,8 @@ def read_content(path: Path, folder: Path) -> Content:
 
 def keep_bytes(content: Content, keep: Path | None) -> None:
     """Write the bytes atomically to `<keep>/<sha256>`, once per content, readable by the owner only."""
-    if keep is None or (keep / content.sha256).exists():
-        return
-    with atomic_path(keep / content.sha256, contended=True) as draft:
-        draft.touch(mode=0o600)
-        with draft.open("wb") as file:
-            file.write(content.data)
-            file.flush()
-            os.fsync(file.fileno())
+    if keep is not None and not (keep / content.sha256).exists():
+        write_atomically(keep / content.sha256, content.data, contended=True)
 
 
 class Archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,14 +28,18 @@ _OPTIONAL = {"aliases", "secretary", "email"}
 _KEY = ["school", "student_number", "turn"]
 
 
-def read_registry(school: School, cohort: Cohort, keep: Path | None) -> Collected:
+def read_registry(
+    school: School, cohort: Cohort, keep: Path | None, readings: Sequence[Reading] | None = None
+) -> Collected:
     """Return one school's registry as given: `rows` are school_code, school, file, row, the registry's fields, email.
+
+    `readings` are its sources, if they have been read.
 
     Raises:
         InputError: if any part cannot be read, because half a registry would make known students unknown.
         ConfigurationError: if a column that `cohort.toml` declares is missing.
     """
-    readings = read_sources(school.registry, cohort.folder, keep)
+    readings = read_sources(school.registry, cohort.folder, keep) if readings is None else readings
     wanted = [*fields.registry_columns(), "email"]  # which is compared with nothing: invitations go there
     parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for reading in readings for grid in reading.grids]
     whole = combined(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))

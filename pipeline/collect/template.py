@@ -8,7 +8,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
@@ -17,7 +16,6 @@ from pipeline import fields
 from pipeline.atomic_files import atomic_path
 from pipeline.cohort import Cohort
 from pipeline.collect.school_tables import read_people
-from pipeline.errors import UsageError
 from pipeline.knowledge.codes import load_codes
 from pipeline.workbook_writer import new_workbook
 
@@ -167,13 +165,8 @@ def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int
 
 def write_template(path: Path, cohort: Cohort | None = None) -> None:
     """Write the collection workbook, for Excel, WPS and LibreOffice, with the cohort's own options."""
-    try:
-        with atomic_path(path) as draft, new_workbook(draft) as book:
-            _write_book(book, f"{cohort.name} " if cohort else "", form_columns(cohort))
-    except (OSError, FileCreateError):
-        raise UsageError(
-            "文件写不进去", where=str(path), remedy="请确认这个位置可以写入，文件没有在 Excel 中打开"
-        ) from None
+    with atomic_path(path) as draft, new_workbook(draft) as book:
+        _write_book(book, f"{cohort.name} " if cohort else "", form_columns(cohort))
 
 
 def _write_book(book: Workbook, year: str, columns: list[FormColumn]) -> None:

@@ -21,7 +21,7 @@ import pandas as pd
 from pipeline.atomic_files import atomic_path
 from pipeline.collect.inputs import Archive, read_content
 from pipeline.deliver.handin_mapping import Mapping
-from pipeline.errors import InputError, MingceError, UsageError, reason_of
+from pipeline.errors import InputError, MingceError, UsageError
 from pipeline.knowledge.text_columns import formula_safe
 from pipeline.workbook_writer import fit_a4, new_workbook, text_width, write_row
 
@@ -43,21 +43,16 @@ def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template
         MingceError: what was read back differs.
     """
     rows: Rows = list(table.itertuples(index=False, name=None))
-    try:
-        with atomic_path(path) as draft:
-            if form == "xlsx" and template:
-                _fill_template(draft, rows, mapping, template)
-                found = _read_xlsx(draft, mapping)
-            else:
-                writer, reader = _FORMS[form]
-                writer(draft, rows, mapping)
-                found = reader(draft, mapping)
-            if found != [_as_read(row, mapping) for row in rows]:
-                raise MingceError(
-                    "写出的文件读回后与数据不一致，已删去", where=str(path), remedy="请把情况告诉维护人员"
-                )
-    except OSError as error:
-        raise UsageError("文件写不进去", where=str(path), remedy=f"请换个位置（{reason_of(error)}）") from None
+    with atomic_path(path) as draft:
+        if form == "xlsx" and template:
+            _fill_template(draft, rows, mapping, template)
+            found = _read_xlsx(draft, mapping)
+        else:
+            writer, reader = _FORMS[form]
+            writer(draft, rows, mapping)
+            found = reader(draft, mapping)
+        if found != [_as_read(row, mapping) for row in rows]:
+            raise MingceError("写出的文件读回后与数据不一致，已删去", where=str(path), remedy="请把情况告诉维护人员")
 
 
 def _as_read(row: tuple[str, ...], mapping: Mapping) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from pipeline.deliver.source import MailSource, open_run
 from pipeline.deliver.student_mail import invitation_drafts, student_addresses, student_drafts
 from pipeline.lock import cohort_lock
 from pipeline.papers.errata import ERRATA, REPORTED, Erratum, errata_workbook, record_errata
+from pipeline.resources import report_table
 from pipeline.review.ledger import Ledger, open_ledger
 
 Pages = Callable[[Cohort, MailSource, list[Recipient]], FullPage]
@@ -166,10 +167,7 @@ def _broken(source: MailSource, recipient: Recipient) -> str:
     return "；".join(sorted({f"{key[1]}{reasons[key[:2]]}" for key in recipient.scope if key[:2] in reasons}))
 
 
-_LEAD = (
-    "附件是核对毕业生信息时发现的学籍库中的问题，每行写明需要的证明。请核对后更正学籍库，并重新导出给{office}；"
-    "不更正的请在“处理结果”写明，回复这封邮件。更正以后，这一行自动消去。附件含身份信息，请勿转发。"
-)
+_LEAD = str(report_table("words")["texts"]["errata_mail"])
 
 
 def registrar_drafts(cohort: Cohort, source: MailSource, registrars: Iterable[Recipient]) -> Iterator[Draft]:

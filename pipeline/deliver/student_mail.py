@@ -18,7 +18,7 @@ import pandas as pd
 from filelock import FileLock
 
 from pipeline import fields
-from pipeline.atomic_files import atomic_path
+from pipeline.atomic_files import write_atomically
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.deliver.message import Draft, Message, render_letter
 from pipeline.deliver.recipients import Kind, Recipient, clean_address, mail_digest
@@ -47,9 +47,7 @@ def code_key(cohort: Cohort) -> bytes:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), mode=0o600):  # two processes make one key
         if not path.is_file() or not path.stat().st_size:
-            with atomic_path(path) as draft:
-                draft.touch(mode=0o600)
-                draft.write_text(secrets.token_hex(32), encoding="ascii")
+            write_atomically(path, secrets.token_hex(32))
     return path.read_text(encoding="ascii").strip().encode()
 
 

@@ -17,7 +17,7 @@ from pipeline.cohort import Cohort, safe_name
 from pipeline.errors import InputError, MingceError, RefusedError, UsageError
 from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import Head, Ledger, known_heads, missing_heads, open_ledger, open_ledger_file
+from pipeline.review.ledger import Head, Ledger, known_heads, missing_heads, open_ledger
 from pipeline.review.ledger_database import ledger_url
 
 _SIDES = ("-wal", "-shm")  # SQLite's side files of a database that was not closed
@@ -56,7 +56,7 @@ def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> lis
     Raises:
         UsageError: a name or reason is missing, or the ledger is on a server.
         InputError: the file does not exist.
-        RefusedError: the file is not a ledger, or does not verify.
+        RefusedError: the file is not a ledger, or does not verify. The ledger itself may be put back, even empty.
         BusyError: a run, a sending or a backup is running.
     """
     if not by.strip() or not why.strip():
@@ -74,8 +74,8 @@ def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> lis
             shutil.copyfile(file, draft)
             draft.chmod(0o600)
             try:
-                with open_ledger_file(draft, cohort) as copy:
-                    lines = _restored(cohort, copy, file, kept, by, why)
+                with Ledger(url.set(database=str(draft)), reviewers=cohort.review.reviewers) as copy:
+                    lines = _restored(cohort, copy, file, kept, by, why, own=place.exists() and file.samefile(place))
             except MingceError as error:  # of the copy, not of the ledger in use
                 raise RefusedError(f"这个副本不能用：{error.what}", where=str(file), remedy=error.remedy) from None
             _keep_old(place, kept)
@@ -86,9 +86,9 @@ def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> lis
     return lines
 
 
-def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why: str) -> list[str]:
+def _restored(cohort: Cohort, copy: Ledger, file: Path, kept: Path, by: str, why: str, *, own: bool) -> list[str]:
     found, (number, entry_hash) = copy.verify(), copy.head()
-    if found or not number:
+    if found or not (number or own):
         raise MingceError(found[0] if found else "不是账本")
     lost = missing_heads(cohort, copy)
     lost += _unseen(cohort, copy, max((head.number for head in lost), default=0))

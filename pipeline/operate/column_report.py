@@ -9,7 +9,6 @@ from itertools import chain
 
 from pipeline import fields
 from pipeline.cohort import Cohort
-from pipeline.cohort_sections import School
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.header import texts_above
 from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, rows_of_grid, values_below
@@ -56,12 +55,13 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Looked:
-    """The result of `look_at_columns`. `missing` lists fields by `whose`."""
+    """The result of `look_at_columns`. `missing` lists fields by `whose`, `registries` what was read by school code."""
 
     sheets: list[SheetReport]
     proposals: list[Proposal]
     missing: dict[str, list[str]]
     unread: list[str]
+    registries: dict[str, list[Reading]]
 
     def lines(self, cohort: Cohort) -> list[str]:
         """Return in Chinese what could not be read and which fields are missing."""
@@ -98,8 +98,13 @@ def look_at_columns(cohort: Cohort) -> Looked:
     known: defaultdict[str, set[str]] = defaultdict(set, {"college": named, "class_name": classes})
     sheets: list[SheetReport] = []
     proposals: list[Proposal] = []
+    registries: dict[str, list[Reading]] = {}
     for school in cohort.schools:
-        parts = list(_registry(school, cohort, unread))
+        try:
+            registries[school.code] = read_sources(school.registry, cohort.folder, None)
+        except InputError as error:
+            unread.append(f"{school.name}的学籍库：{error}")
+        parts = list(_parts(registries.get(school.code, []), fields.in_registry(), school.columns, REGISTRY))
         sheets += [_sheet(school.code, *part) for part in parts]
         proposals += _proposals(school.code, parts, known, set(chain(*REGISTRY)) | set(fields.in_registry()))
         for grid, has in parts:
@@ -109,16 +114,7 @@ def look_at_columns(cohort: Cohort) -> Looked:
     parts = list(_submissions(cohort, unread))
     sheets += [_sheet("", *part) for part in parts]
     proposals += _proposals("", parts, known, set(fields.names()))
-    return Looked(sheets, proposals, _missing(cohort, sheets), unread)
-
-
-def _registry(school: School, cohort: Cohort, unread: list[str]) -> Iterator[_Part]:
-    try:
-        readings = read_sources(school.registry, cohort.folder, None)
-    except InputError as error:
-        unread.append(f"{school.name}的学籍库：{error}")
-        return
-    yield from _parts(readings, fields.in_registry(), school.columns, REGISTRY)
+    return Looked(sheets, proposals, _missing(cohort, sheets), unread, registries)
 
 
 def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[_Part]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
+from pipeline.collect.collected import Reading
 from pipeline.errors import ConfigurationError, InputError, MingceError
 from pipeline.lock import Work, holder, is_held
 from pipeline.normalise.text_repairs import comparable, names_in_cell
@@ -35,7 +36,7 @@ class Check:
 
 def examine_cohort(cohort: Cohort, now: datetime) -> Iterator[Check]:
     """Yield all checks, each once."""
-    looks = (_placeholders, _folders, _columns, _people, _registries, _other_years, _ledger, _mail, _google, _lock)
+    looks = (_placeholders, _folders, _sources, _people, _other_years, _ledger, _mail, _google, _lock)
     told: set[Check] = set()
     for check in chain(machine(), *(_looked(look, cohort) for look in looks), [_last_run(cohort, now)]):
         if check not in told:
@@ -123,7 +124,7 @@ def _people(cohort: Cohort) -> Iterator[Check]:
     yield Check(f"没有邮箱的班级 {without} 个", None if without else True, "这些班的辅导员收不到邮件，请在人员表补上")
 
 
-def _columns(cohort: Cohort) -> Iterator[Check]:
+def _sources(cohort: Cohort) -> Iterator[Check]:
     from pipeline import fields
     from pipeline.collect.source_columns import numbers_asked
     from pipeline.operate.column_report import look_at_columns, whose_name
@@ -141,15 +142,16 @@ def _columns(cohort: Cohort) -> Iterator[Check]:
     for each in looked.proposals:
         told = f"{whose_name(cohort, each.whose)}的“{each.text}”可能是“{fields.label(each.field)}”，没有采用"
         yield Check(told, False, "请运行 mingce columns 回答")
+    yield from _registries(cohort, looked.registries)
 
 
-def _registries(cohort: Cohort) -> Iterator[Check]:
+def _registries(cohort: Cohort, read: Mapping[str, Sequence[Reading]]) -> Iterator[Check]:
     from pipeline.collect.school_tables import read_people, read_registry
 
     people = read_people(cohort)
-    for school in cohort.schools:
+    for school in (school for school in cohort.schools if school.code in read):  # the others are told among the columns
         try:
-            registry = read_registry(school, cohort, None)
+            registry = read_registry(school, cohort, None, read[school.code])
         except InputError as error:
             yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
             continue
@@ -206,16 +208,16 @@ def _some(names: list[str]) -> str:
 
 
 def _ledger(cohort: Cohort) -> Iterator[Check]:
-    from pipeline.review.ledger import ledger_faults, open_ledger
+    from pipeline.review.ledger import RESTORE, missing_history, open_ledger
     from pipeline.review.ledger_database import network_share
 
     if share := network_share(cohort.ledger.url, cohort.folder):
         remedy = "几台电脑同时打开会损坏账本：请把届别文件夹放到本机磁盘，或在 [ledger] url 写本机的路径或 PostgreSQL"
         yield Check(f"账本在网络共享上（{share}）", False, remedy)
     with open_ledger(cohort) as ledger:
-        found, last = ledger_faults(cohort, ledger), ledger.head()[0]
+        found, last = ledger.verify() + missing_history(cohort, ledger), ledger.head()[0]
     told = f"账本 {last} 条" + (f"：{found[0]}" if found else "，核对无误")
-    yield Check(told, not found, "账本可能被改动过：请停止使用，保留原件，用 mingce backup --restore 换回最近的备份")
+    yield Check(told, not found, f"账本可能被改动过：{RESTORE}")
 
 
 def _mail(cohort: Cohort) -> Iterator[Check]:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pipeline.atomic_files import write_atomically
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import files_of, is_database, is_gsheet
@@ -26,7 +27,7 @@ from pipeline.review.decision_rows import decision_files
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import newest_run
 from pipeline.review.signatures import college_states
-from pipeline.run_folder import latest_run, read_summary, write_atomically
+from pipeline.run_folder import latest_run, read_summary
 from pipeline.tables import read_table, write_table
 
 _COUNTS = ("headcount", "colleges", "course")  # tables without persons

@@ -19,6 +19,7 @@ from pipeline.colleges import College
 from pipeline.logs import mask_id, mask_phone
 from pipeline.match.membership import names_by_reason
 from pipeline.render.printed_headcount import outside_in_words
+from pipeline.resources import report_table
 from pipeline.states import states
 from pipeline.tables import STATUSES, Frame
 from pipeline.typeset import BOXED, Paper, paper_of
@@ -178,10 +179,7 @@ _PROOF_COLUMNS: dict[str, tuple[int, tuple[tuple[str, ...], ...]]] = {
 _SHOWN = [name for _, lines in _PROOF_COLUMNS.values() for line in lines for name in line]
 _SAME = {"school": "学校", "college": "院系", "major": "专业", "class_name": "班级"}
 """Fields that a class shares: these words stand for the value where it equals the registry's."""
-_NOTE = (
-    "✓ 与学籍一致；≠ 与学籍不一致；－ 没有填写，或学籍没有这一项，未比对。"
-    "请本人照身份证、户口簿逐项核对，确认无误后签名；≠ 和填错的项目请在备注栏写明，并在 {} 截止前改好重交。"
-)
+_NOTE = str(report_table("words")["texts"]["roster"])
 
 
 def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:

@@ -18,6 +18,7 @@ from pipeline.collect import template
 from pipeline.collect.template import FormColumn
 from pipeline.logs import mask_id, mask_phone
 from pipeline.papers.class_roster import Students, text_records
+from pipeline.resources import report_table
 from pipeline.review.decisions import one_per_mistake
 from pipeline.scale.across import SUBMISSION_ID
 from pipeline.view.answers import safe_message
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
 
 NAME = "问题表"
 TO_DO = "需要更正"
-_NOTE = (
-    "请只改有颜色的格子（红的必须更正，黄的请核对），点格子看说明；改好后把这份表放进补充来源（amends = true）再运行。"
-    "没有改过的格子什么也不会变。姓名和提交编号不能改：姓名有误的，请学生重新提交。"
-)
+_NOTE = str(report_table("words")["texts"]["corrections"])
 _ACTORS = ("student", "counselor")
 _LOCKED = ("submitted_at", "name")
 _NUMBERS = ("student_number", "id_number")

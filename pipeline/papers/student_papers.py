@@ -8,6 +8,7 @@ from datetime import date
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import is_gsheet
 from pipeline.papers.class_roster import NO_CLASS, Students
+from pipeline.resources import report_table
 from pipeline.tables import Frame
 from pipeline.typeset import BOXED, Paper, paper_of, qr_svg
 from pipeline.view.answers import ADVICE, NUMBER, STATE
@@ -103,13 +104,9 @@ def group_message(cohort: Cohort) -> str:
     """Return the paragraph for the class's chat group. It names nobody."""
     window, office = cohort.window, cohort.office
     where = f"入口：{office.form}。" if office.form else "入口见学院通知。"
-    return (
-        f"【{cohort.name}毕业生信息登记】请每位同学在{month_day(window.opens)}至{month_day(window.closes)}登记。{where}"
-        f"请照自己的身份证、户口簿、录取通知书填写，"
-        f"本科、专科毕业年月统一填 {cohort.cohort.undergraduate_month}，班级从名单中选，"
-        f"以最后一次提交为准。提交后请留意核对结果，有提示的在{month_day(window.closes)}前改好重交。"
-        f"{whom_to_ask(cohort)}。请不要在群里发身份证号码和照片。\n"
-    )
+    days = {"opens": month_day(window.opens), "closes": month_day(window.closes)}
+    own = {"name": cohort.name, "month": cohort.cohort.undergraduate_month, "asked": whom_to_ask(cohort)}
+    return str(report_table("words")["texts"]["group"]).format(where=where, **days, **own)
 
 
 def _day(day: date) -> str:

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -22,10 +22,11 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pipeline.atomic_files import atomic_path
+from pipeline.atomic_files import atomic_path, read_object, write_atomically
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort
 from pipeline.errors import MingceError, RefusedError
+from pipeline.resources import report_table
 from pipeline.review.chain import FIRST, Entry, canonical, chain_problems, entry_hash, json_object, side_digest
 from pipeline.review.ledger_database import ENTRIES, PERSONAL, ledger_url, open_engine, reading, writing
 from pipeline.run_folder import read_summary
@@ -34,7 +35,7 @@ _TEXT = [column.name for column in ENTRIES.columns if column.name != "seq"]
 _COLUMNS = ["seq", *_TEXT, "why", "values"]
 WITNESS = "signature.json"
 """Beside a signature's files: the number and hash of its entry."""
-_RESTORE = "请停止使用，用 mingce backup --restore 副本 --by 姓名 --why 原因 换回最近的备份"
+RESTORE = str(report_table("words")["remedies"]["restore"])
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,18 @@ def entries_of(cohort: Cohort, *kinds: str) -> pd.DataFrame:
         return ledger.entries(*kinds)
 
 
-def open_ledger_file(path: Path, cohort: Cohort) -> Ledger:
-    """Open a copy of the cohort's ledger from a SQLite file."""
-    return Ledger(sa.URL.create("sqlite", database=str(path)), reviewers=cohort.review.reviewers)
+def open_for_decisions(cohort: Cohort, *, verified: bool = False) -> Ledger:
+    """Open the cohort's ledger for new decisions. `verified`: its chain must be intact too.
+
+    Raises:
+        RefusedError: the ledger has been deleted, cut or replaced by another, or its chain is broken.
+    """
+    ledger = open_ledger(cohort)
+    faults = [*(ledger.verify() if verified else ()), *missing_history(cohort, ledger)]
+    if faults:
+        ledger.close()
+        raise RefusedError(faults[0], where=cohort.name, remedy=RESTORE)
+    return ledger
 
 
 def system_account() -> str:
@@ -260,9 +270,7 @@ def head_of(entries: pd.DataFrame) -> dict[str, Any]:
 def write_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
     """Write number, hash and time (ISO) of a signature's entry beside its files."""
     moment = re.sub(r"[-:]", "", at[:19]).replace("T", "-")
-    with atomic_path(folder / WITNESS) as draft:
-        draft.write_text(json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n", encoding="utf-8")
-        draft.chmod(0o600)
+    write_atomically(folder / WITNESS, json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n")
 
 
 def known_heads(cohort: Cohort) -> list[Head]:
@@ -271,9 +279,8 @@ def known_heads(cohort: Cohort) -> list[Head]:
     recorded: list[tuple[object, str, str]] = [
         ((read_summary(run) or {}).get("ledger"), run.name[:15], f"运行 {run.name}") for run in runs
     ]
-    for witness in (cohort.folder / "signed").glob(f"*/{WITNESS}"):
-        with suppress(OSError, ValueError):
-            recorded.append((json.loads(witness.read_text(encoding="utf-8")), "", f"签字 {witness.parent.name}"))
+    witnesses = (cohort.folder / "signed").glob(f"*/{WITNESS}")
+    recorded += [(read_object(path), "", f"签字 {path.parent.name}") for path in witnesses]
     heads: set[Head] = set()
     for stored, at, where in recorded:
         head = cast("dict[str, Any]", stored if isinstance(stored, dict) else {})
@@ -292,14 +299,7 @@ def missing_heads(cohort: Cohort, ledger: Ledger) -> list[Head]:
     return [h for h in recorded if hashes.get(h.number) != h.hash and (h.number, h.hash) not in explained]
 
 
-def require_intact(cohort: Cohort, ledger: Ledger) -> None:
-    """Raise RefusedError, with the first of `ledger_faults`, if there is one."""
-    for fault in ledger_faults(cohort, ledger):
-        raise RefusedError(fault, where=cohort.name, remedy=_RESTORE)
-
-
-def ledger_faults(cohort: Cohort, ledger: Ledger) -> list[str]:
-    """Return a Chinese line for each broken link of the ledger's chain, and one for the newest head that it lacks."""
+def missing_history(cohort: Cohort, ledger: Ledger) -> list[str]:
+    """Return a Chinese line on the newest of `missing_heads`, or none: the ledger is the cohort's own."""
     lost, last = missing_heads(cohort, ledger), ledger.head()[0]
-    other = [f"账本不是原来那一本：缺少曾经记下的{head}，现在只到第 {last} 条，或内容不同" for head in lost[-1:]]
-    return ledger.verify() + other
+    return [f"账本不是原来那一本：缺少曾经记下的{head}，现在只到第 {last} 条，或内容不同" for head in lost[-1:]]

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from pipeline.atomic_files import link_or_copy
+from pipeline.atomic_files import link_or_copy, write_atomically
 from pipeline.cache import Cache, digest_of
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
@@ -29,7 +29,7 @@ from pipeline.review.decision_rows import missing_file
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import entries_of
 from pipeline.review.worksheet import import_from_file, is_scope, student_numbers
-from pipeline.run_folder import RunFolder, write_atomically
+from pipeline.run_folder import RunFolder
 from pipeline.scale.across import CrossSchool, KeyTable, apply_amendments, read_amendments, submission_key_table
 from pipeline.scale.executors import Work, open_work
 from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools, named_beside

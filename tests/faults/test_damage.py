@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -154,14 +155,11 @@ def test_what_is_refused_under_a_workbook_is_told_in_words(refused: int, said: s
     from xlsxwriter.exceptions import FileCreateError
 
     from pipeline.cli.terminal import system_failure
+    from pipeline.workbook_writer import new_workbook
 
-    try:
-        try:
-            raise OSError(refused, "x")
-        except OSError as error:
-            raise FileCreateError(error)  # noqa: B904  # as XlsxWriter does
-    except FileCreateError as error:
-        told = system_failure(error)
+    with pytest.raises(OSError, match="x") as raised, new_workbook(BytesIO()):
+        raise FileCreateError(OSError(refused, "x"))  # as XlsxWriter does
+    told = system_failure(raised.value)
     assert told is not None
     assert said in str(told)
 

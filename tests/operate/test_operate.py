@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
 from pipeline.cohort_sections import Reports
+from pipeline.collect import school_tables
 from pipeline.errors import BusyError, MingceError, RefusedError
 from pipeline.lock import cohort_lock, holder, is_held, lock_path
 from pipeline.logs import log, log_to, mask
@@ -228,6 +229,23 @@ def test_doctor_names_colleges_and_classes_without_people(cohort):
     ]
     assert [(check.what.rpartition("：")[2], check.ok) for check in checks] == [("法学院", False), ("二班", None)]
     assert any("2010-06" in check.what and check.ok is False for check in examine_cohort(cohort, NOW))
+
+
+def test_doctor_reads_each_registry_once_and_tells_a_missing_one_once(cohort, monkeypatch):
+    school = cohort.schools[0]
+    registry, read = cohort.path(school.registry), []
+    registry.unlink(missing_ok=True)
+    told = [
+        check.what for check in examine_cohort(cohort, NOW) if registry.name in check.what or "学籍库：" in check.what
+    ]
+    assert len(told) == 1
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    row = "1,名,43010519941130944X,土木学院,一班,土木,本科"
+    registry.write_text(f"学号,姓名,身份证号码,院系,班级,专业,学历\n{row}\n", encoding="utf-8")
+    once = school_tables.read_file
+    monkeypatch.setattr(school_tables, "read_file", lambda path, *more: read.append(path) or once(path, *more))
+    assert any("学籍库：1 人" in check.what for check in examine_cohort(cohort, NOW))
+    assert read.count(registry) == 1
 
 
 def test_doctor_compares_schools_and_months_of_registry_and_settings(cohort):

@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 
 from pipeline.cohort import load_cohort
+from pipeline.review.chain import Entry
 from pipeline.review.ledger import open_ledger
 from tests.command import run
 
@@ -77,3 +78,63 @@ def test_a_row_about_another_submission_is_told_and_not_applied(checked, capsys)
     assert run("check", cohort, *DAY) == 0
     assert "这名学生现在的提交不是表中的提交编号" in capsys.readouterr().err
     assert statuses(cohort, capsys)["10534/13000000001"]["status"] == "awaiting"
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_over_a_deleted_or_foreign_ledger_nothing_is_decided_and_a_run_says_so(checked, capsys, replaced):  # noqa: F811
+    ledger, who = checked / "ledger.sqlite", ("--by", "王老师", "--why", "试")
+    before = statuses(checked, capsys)
+    number = next(number for number, row in before.items() if row["status"] == "approved")
+    given = before[number]["submission_id"]
+    for path in checked.glob("ledger.sqlite*"):
+        path.unlink()
+    if replaced:
+        with open_ledger(load_cohort(checked)) as other:
+            other.append(*[Entry("decision", "approve", "李老师", student_number="1")] * 200)
+    for words in (
+        ("review", "approve", checked, "--student", number, *who),
+        ("review", "approve", checked, "--all-ready", "--college", "土木工程学院", *who),
+        ("review", "return", checked, "--student", number, *who),
+        ("review", "reopen", checked, "--student", number, *who),
+        ("review", "withdraw", checked, "--submission", given, *who),
+        ("except", "add", checked, "--student", number, "--rule", "phone.format", "--proof", "其他", *who),
+        ("except", "revoke", checked, "--number", 1, *who),
+        ("scope", "out", "--student", number, "--reason", "休学", "--proof", "其他", *who, checked),
+        ("scope", "years", checked, *who),
+        ("sign", "revoke", "土木工程学院", checked, *who),
+    ):
+        assert run(*words) == 6
+        assert "账本不是原来那一本" in (told := capsys.readouterr().err) and "backup --restore" in told
+    assert run("check", checked, *DAY) == 0
+    told = capsys.readouterr().err
+    assert "换回以前不读审核表" in told and "请核对：账本不是原来那一本" in told
+    with open_ledger(load_cohort(checked)) as kept:
+        assert kept.head()[0] == 200 * replaced
+    assert run("backup", "--restore", ledger, checked, *who) == 0  # there is no backup
+    assert run("check", checked, *DAY) == 0
+    assert "已记入" in (told := capsys.readouterr().err) and "账本不是原来" not in told
+
+
+def test_a_wrong_place_to_write_to_is_refused_and_nothing_is_written(checked, capsys, tmp_path):  # noqa: F811
+    sheet = ("review", "sheet", checked, "--college", "土木工程学院", "--out")
+    exports = (checked / "registry" / "10534.csv", checked / "registry" / "12649.csv")
+    diff = ("registry", "diff", *exports, "--out")
+    for name in ("folder.xlsx", "folder.csv"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").touch()
+    for words, place, told in (
+        (sheet, "a.csv", "文件名 a.csv 不是 .xlsx"),
+        (sheet, "folder.xlsx", "已有文件"),
+        (diff, "folder.csv", "是文件夹"),
+        (sheet, "file/a.xlsx", "写不进去"),
+        (diff, "a.xlsx", "文件名 a.xlsx 不是 .csv"),
+        (diff, "file/a.csv", "写不进去"),
+        (("template",), "a.csv", "文件名 a.csv 不是 .xlsx"),
+        (("template",), "file/a.xlsx", "写不进去"),
+        (("handin", checked, "--out"), "a.xlsx", "请写文件夹"),
+        (("anonymise", checked), "file/a", "写不进去"),
+        (("demo",), "file/a", "写不进去"),
+    ):
+        assert run(*words, tmp_path / place) == 2, (words, place)
+        assert told in capsys.readouterr().err, (words, place)
+    assert sorted(path.name for path in tmp_path.iterdir() if path != checked) == ["file", "folder.csv", "folder.xlsx"]

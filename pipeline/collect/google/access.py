@@ -17,6 +17,7 @@ from google.oauth2 import credentials as user_account
 from google.oauth2 import service_account
 from google_auth_oauthlib.flow import InstalledAppFlow
 
+from pipeline.atomic_files import read_object
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Google
 from pipeline.collect.google.http_client import HOSTS, GoogleHostsAdapter, RetryPolicy, SheetsClient
@@ -90,11 +91,8 @@ def _private_json(path: Path) -> dict[str, Any]:
         raise ConfigurationError([f"Google 密钥文件别人也能读，请运行 chmod 600 {path}"], where=str(path))
     if os.name == "posix" and state.st_uid not in (os.geteuid(), 0):
         raise ConfigurationError(["Google 密钥文件属于另一个账号，请由本账号保存一份，权限 600"], where=str(path))
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
+    content = read_object(path)
+    if content is None:
         raise ConfigurationError(["Google 密钥文件读不出，应是从 Google Cloud 下载的 JSON 文件"], where=str(path))
     return content
 
