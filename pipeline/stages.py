@@ -127,7 +127,7 @@ def _collect_match_check(settings: RunSettings, options: RunOptions, rules: list
         run.load_ledger()
         run.resolve_cross_school()
     with stage("check"):
-        run.spool.share(CheckInputs(rules, facts_of(cohort, settings.words), read.unread, read.lacking))
+        run.spool.share(CheckInputs(rules, facts_of(cohort, settings.words), read.unread, read.missing))
         if not run.work.parallel:
             loader.join()
         judged = run.each_part(match_and_check)

@@ -71,7 +71,7 @@ def input_entries(read: missing_fields.SourcesRead) -> dict[str, Any]:
         ],
         "unknown_columns": [_masked_row(row) for row in read.unknown.to_dict("records")],
         "columns": missing_fields.as_summary(read.columns),
-        "column_notes": read.asked,
+        "column_notes": read.questions,
         "skipped_rows": [_masked_row(row) for row in read.skipped.to_dict("records")],
         "other_years": read.other_years,
     }

@@ -21,12 +21,12 @@ from pipeline import fields
 from pipeline.anonymise.disguise import Disguise, PictureNames, draw_pictures
 from pipeline.cohort import Cohort
 from pipeline.cohort_text import toml_lines
-from pipeline.collect.collected import Collected, combined
+from pipeline.collect.collected import Collected, combine
 from pipeline.collect.inputs import is_gsheet
 from pipeline.collect.school_tables import COLLEGES, COUNSELORS, read_people, read_registry
 from pipeline.collect.skipping import with_people
 from pipeline.collect.source_columns import fields_read
-from pipeline.collect.submissions import collect_unit, refuse_nothing, submission_units
+from pipeline.collect.submissions import collect_unit, refuse_unread, submission_units
 from pipeline.errors import InputError
 from pipeline.knowledge.text_columns import by_distinct
 from pipeline.review.decision_rows import COLUMNS, OPINIONS, read_decision_rows
@@ -75,8 +75,8 @@ def anonymise_cohort(cohort: Cohort, out: Path) -> None:
 
 def _read(cohort: Cohort) -> Sources:
     colleges, counselors = read_people(cohort)
-    submissions = combined([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
-    refuse_nothing(submissions.columns, submissions.notes)
+    submissions = combine([collect_unit(unit, cohort, None) for unit in submission_units(cohort)])
+    refuse_unread(submissions.columns, submissions.notes)
     submissions = with_people(submissions, (submissions.rows["why"] == "").to_numpy())
     registries: list[Collected] = []
     for school in cohort.schools:

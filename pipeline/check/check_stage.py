@@ -28,7 +28,7 @@ from pipeline.check.rule import Facts, Rule, Subject
 from pipeline.check.rules.identity_rules import REGISTRAR, UNNAMED, cause
 from pipeline.check.shared import SIGNS, places_of, signs_of
 from pipeline.check.validate import RuleVerdict, validate_rules
-from pipeline.collect.missing_fields import NOTHING, Lacking
+from pipeline.collect.missing_fields import NONE_MISSING, MissingFields
 from pipeline.knowledge.text_columns import is_in
 from pipeline.match.evidence import SEVERAL, find_evidence
 from pipeline.match.match_stage import MARKS, PHOTOS, Matched, first_submissions, standing_submissions
@@ -174,7 +174,7 @@ class Checked:
     """Great Expectations' own validation results by suite, for Data Docs."""
 
 
-def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Lacking = NOTHING) -> Checked:
+def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: MissingFields = NONE_MISSING) -> Checked:
     """Judge every rule on its table: counting submissions, superseded ones, registry students, registry rows."""
     to_run, skipped = _select_rules(rules, matched)
     skipped += rules_without_columns(to_run, lacking)
@@ -259,7 +259,9 @@ def _not_run(verdicts: list[RuleVerdict]) -> list[NotChecked]:
     return [NotChecked(name, "", why) for name, why in reasons.items() if why]
 
 
-def _first(matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: Lacking) -> tuple[Frame, Frame]:
+def _first(
+    matched: Matched, findings: Frame, rules: list[Rule], facts: Facts, lacking: MissingFields
+) -> tuple[Frame, Frame]:
     """Return the student's errors in first submissions (`submission_id, rule`; contract, tables/colleges), signs."""
     firsts = first_submissions(matched)
     current = _student_errors(findings)

@@ -15,7 +15,7 @@ from pipeline.check.logic import ORIGIN, equal_to_registry
 from pipeline.check.rule import Facts, Rule
 from pipeline.check.rules.record_rules import UNDERGRADUATE, is_month
 from pipeline.check.validate import RuleVerdict
-from pipeline.collect.missing_fields import Lacking
+from pipeline.collect.missing_fields import MissingFields
 from pipeline.knowledge.text_columns import is_in
 from pipeline.match.membership import DIFFERS
 from pipeline.tables import Frame, conform, empty
@@ -46,7 +46,7 @@ def _finding_columns(table: Frame, verdict: RuleVerdict) -> dict[str, list[Any]]
     return columns | {"severity": [severity or rule.severity for severity in columns["severity"]]}
 
 
-def registry_findings_of(table: Frame, verdicts: list[RuleVerdict], count: int, lacking: Lacking) -> Frame:
+def registry_findings_of(table: Frame, verdicts: list[RuleVerdict], count: int, lacking: MissingFields) -> Frame:
     """Return `registry_findings` of the first `own` registry rows, without values and without lacking columns."""
     table = table if "file" in table else table.assign(file="")
     columns = ["school", "college", "class_name", "student_number", "file", "row"]
@@ -110,7 +110,7 @@ class NotChecked:
     reason: str
 
 
-def rules_without_columns(rules: Iterable[Rule], lacking: Lacking) -> list[NotChecked]:
+def rules_without_columns(rules: Iterable[Rule], lacking: MissingFields) -> list[NotChecked]:
     """Return the rules that cannot be judged without a missing column, in all sources or in a school's registry."""
     reasons: list[NotChecked] = []
     for rule in rules:
@@ -123,7 +123,7 @@ def rules_without_columns(rules: Iterable[Rule], lacking: Lacking) -> list[NotCh
     return reasons
 
 
-def on_existing_columns(findings: Frame, table: Frame, lacking: Lacking, rules: Iterable[Rule]) -> Frame:
+def on_existing_columns(findings: Frame, table: Frame, lacking: MissingFields, rules: Iterable[Rule]) -> Frame:
     """Return the findings without those on fields for which the submission's worksheet has no column."""
     if not lacking.sheets or findings.empty:
         return findings
@@ -133,12 +133,12 @@ def on_existing_columns(findings: Frame, table: Frame, lacking: Lacking, rules: 
     return findings[~np.array(dropped, dtype=bool)].reset_index(drop=True)
 
 
-def _missing_fields(table: Frame, lacking: Lacking) -> dict[str, frozenset[str]]:
+def _missing_fields(table: Frame, lacking: MissingFields) -> dict[str, frozenset[str]]:
     places = zip(table["submission_id"], table["file"], table["sheet"], strict=True)
     return {str(submission): lost for submission, file, sheet in places if (lost := lacking.sheets.get((file, sheet)))}
 
 
-def records_without_columns(table: Frame, lacking: Lacking) -> Collection[str]:
+def records_without_columns(table: Frame, lacking: MissingFields) -> Collection[str]:
     """Return the submissions whose worksheet has no column for a field that is required and compared."""
     needed = {f.name for f in fields.fields().values() if f.registry_check == "exact" and f.required == "yes"}
     return {submission for submission, lost in _missing_fields(table, lacking).items() if lost & needed}

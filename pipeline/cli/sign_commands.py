@@ -56,7 +56,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     scanned = inputs.read_content(scan, cohort.folder) if scan else None
     with ledgers.open_for_decisions(cohort, verified=True) as ledger:
         if scanned and signatures.standing_signature(ledger.entries("signature"), college.code, college.name):
-            inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
+            inputs.store_copy(scanned, cohort.reports_folder / "inputs")
             new = signing.file_scan(ledger, college, actions.Actor(by, why), scanned.sha256)
             print(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
             return
@@ -71,7 +71,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
         made = signed.signature
         ledgers.write_witness(folder.path / made.code, made.seq, made.hash, made.at)
         if scanned:
-            inputs.keep_bytes(scanned, cohort.reports_folder / "inputs")
+            inputs.store_copy(scanned, cohort.reports_folder / "inputs")
             signing.file_scan(ledger, college, actor, scanned.sha256)
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
     print(f"{what}，校验码 {made.code}")

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 _MEMORY = 900 << 20
 _CPU_SECONDS = 9  # of the processor, so that a busy machine still reads a good file
-_MOST_CELLS = 3_000_000  # of all worksheets; one worksheet's area may be four times as large
-_FIRST, _PORTION = 100, 5_000
+_MAX_CELLS = 3_000_000  # of all worksheets; one worksheet's area may be four times as large
+_FIRST_ROWS, _PORTION_ROWS = 100, 5_000
 """Rows of a worksheet that are sent at a time; the first ones, the header among them, as they are."""
-BETWEEN = "\x1f"
+SEPARATOR = "\x1f"
 """Parts the cells of a portion that is sent as one text."""
 
 
-def limit(more: int = 0) -> None:
+def limit(seconds: int = 0) -> None:
     """Limit this process's memory and processor time; `more` adds seconds for an input of known size."""
     try:
         import resource
     except ImportError:  # Windows: the parent's time limit alone
         return
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS + more, _CPU_SECONDS + more + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS + seconds, _CPU_SECONDS + seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError):  # macOS refuses it
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
@@ -50,14 +50,14 @@ def _pickler() -> pickle.Pickler:
     return pickler
 
 
-def _send(said: object) -> None:
-    _pickler().dump(said)
+def _send(message: object) -> None:
+    _pickler().dump(message)
 
 
 def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
     """Send rows in portions without trailing blanks. Return the room left, or raise `MemoryError` if there is none."""
     portion: list[list[Any]] = []
-    blank, most = 0, _FIRST
+    blank, size = 0, _FIRST_ROWS
     for row in rows:
         while row and row[-1] == "":
             row.pop()
@@ -70,45 +70,45 @@ def _send_rows(rows: Iterable[list[Any]], room: int = sys.maxsize) -> int:
         portion += [[] for _ in range(blank)]
         blank = 0
         portion.append(row)
-        if len(portion) >= most:
-            _send(portion if most == _FIRST else _packed(portion))
-            portion, most = [], _PORTION
+        if len(portion) >= size:
+            _send(portion if size == _FIRST_ROWS else _join_texts(portion))
+            portion, size = [], _PORTION_ROWS
     if portion:
-        _send(portion if most == _FIRST else _packed(portion))
+        _send(portion if size == _FIRST_ROWS else _join_texts(portion))
     _send(None)
     return room
 
 
-def _packed(portion: list[list[Any]]) -> object:
+def _join_texts(portion: list[list[Any]]) -> object:
     """Return rows of text as (width, joined text), which is fast to read. Other rows stay lists."""
     width = max(map(len, portion))
     if width * len(portion) > 2 * sum(map(len, portion)):  # one long row would pad all others
         return portion
-    even = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in portion]
+    padded = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in portion]
     try:
-        text = BETWEEN.join(chain.from_iterable(even)).encode()
+        text = SEPARATOR.join(chain.from_iterable(padded)).encode()
     except (TypeError, UnicodeError):  # not text, or text that cannot be encoded
         return portion
-    return (width, text) if text.count(BETWEEN.encode()) == width * len(portion) - 1 else portion
+    return (width, text) if text.count(SEPARATOR.encode()) == width * len(portion) - 1 else portion
 
 
 def _send_workbook(data: bytes, first: int) -> None:
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-    room = _MOST_CELLS
+    room = _MAX_CELLS
     for at, meta in enumerate(book.sheets_metadata):
         if at < first or meta.typ not in (SheetTypeEnum.WorkSheet, SheetTypeEnum.DialogSheet):
             continue
         _send((at, meta.name))
         sys.stdout.buffer.flush()  # too large a worksheet ends this process, so its name is sent first
         sheet = book.get_sheet_by_name(meta.name)
-        if sheet.start is not None and (sheet.total_height + 1) * (sheet.total_width + 1) > _MOST_CELLS * 4:
+        if sheet.start is not None and (sheet.total_height + 1) * (sheet.total_width + 1) > _MAX_CELLS * 4:
             _send(None)
             continue
         _send((meta.visible == SheetVisibleEnum.Visible, sheet.merged_cell_ranges or []))
-        left: list[Any] = [""] * (sheet.start[1] if sheet.start else 0)  # the iterator leaves out blank columns
-        room = _send_rows(([*left, *row] if left else row for row in sheet.iter_rows()), room)
+        margin: list[Any] = [""] * (sheet.start[1] if sheet.start else 0)  # the iterator leaves out blank columns
+        room = _send_rows(([*margin, *row] if margin else row for row in sheet.iter_rows()), room)
 
 
 def _send_dbf(folder: Path, encoding: str) -> None:
@@ -118,12 +118,12 @@ def _send_dbf(folder: Path, encoding: str) -> None:
     path = folder / "table.dbf"
     with path.open("rb") as file:
         code_pages[file.read(30)[29]] = (encoding, encoding)  # overrides the file's own encoding
-    alone = len(list(folder.iterdir())) == 1  # no memo file
-    with dbf.Table(str(path), ignore_memos=alone, unicode_errors="replace") as table:
-        _send_rows([_plain(value) for value in record] for record in table if not dbf.is_deleted(record))
+    single = len(list(folder.iterdir())) == 1  # no memo file
+    with dbf.Table(str(path), ignore_memos=single, unicode_errors="replace") as table:
+        _send_rows([_field_value(value) for value in record] for record in table if not dbf.is_deleted(record))
 
 
-def _plain(value: object) -> object:
+def _field_value(value: object) -> object:
     """Return a field's value. A whole number becomes `Decimal`, which keeps every digit."""
     if value is None:
         return ""

@@ -21,19 +21,19 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, S
 
 from pipeline.collect.cell_text import Value, cell_text
 from pipeline.collect.collected import Grid, Input, Reading, table_cells
-from pipeline.collect.inputs import Content, keep_bytes
+from pipeline.collect.inputs import Content, store_copy
 from pipeline.errors import InputError
 
 PASSWORD = "MINGCE_REGISTRY_PASSWORD"  # the variable's name
-_PORTION = 50_000
+_PORTION_ROWS = 50_000
 _DRIVERS = {"postgresql": "psycopg（安装 mingce[postgresql]）", "mysql": "pymysql（安装 mingce[mysql]）"}
 # A few bytes can encode 10⁹ equal values. A person's row takes tens of bytes, so the file's size bounds its values and
 # its bytes of text. A small file may hold what a college has.
-_VALUES, _VALUES_A_BYTE = 20_000_000, 8
-_TEXT, _TEXT_A_BYTE = 256 << 20, 40
+_MIN_VALUES, _VALUES_PER_BYTE = 20_000_000, 8
+_MIN_TEXT, _TEXT_PER_BYTE = 256 << 20, 40
 _REMEDY = "请重新导出，或分成几个文件"
-_WORDS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-_KINDS = {"number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal), "boolean": (pa.types.is_boolean,),
+_TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+_TYPES = {"number": (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal), "boolean": (pa.types.is_boolean,),
           "date": (pa.types.is_temporal,)}  # fmt: skip
 
 
@@ -56,18 +56,18 @@ def _read_file(content: Content) -> pa.Table:
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     values = sum(group.column(at).num_values for group in groups for at in range(group.num_columns))
     values = max(values, metadata.num_rows)
-    if values > max(_VALUES, size * _VALUES_A_BYTE):
+    if values > max(_MIN_VALUES, size * _VALUES_PER_BYTE):
         raise InputError(f"有 {values} 格，文件却只有 {size} 字节，未读取", where=content.name, remedy=_REMEDY)
-    words = [field.name for field in pq.read_schema(source) if any(test(field.type) for test in _WORDS)]
-    table = pq.ParquetFile(source, read_dictionary=words).read()
-    inflated = sum(
+    text_columns = [field.name for field in pq.read_schema(source) if any(test(field.type) for test in _TEXT_TYPES)]
+    table = pq.ParquetFile(source, read_dictionary=text_columns).read()
+    size_read = sum(
         pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
         if pa.types.is_dictionary(chunk.type)
         else chunk.nbytes
         for column in table.columns
         for chunk in column.chunks
     )
-    if inflated > max(_TEXT, size * _TEXT_A_BYTE):
+    if size_read > max(_MIN_TEXT, size * _TEXT_PER_BYTE):
         raise InputError("展开后太大，未读取", where=content.name, remedy=_REMEDY)
     return table
 
@@ -76,7 +76,7 @@ def _as_text(table: pa.Table) -> tuple[pa.Table, pd.DataFrame]:
     columns = [_text_column(table.column(number)) for number in range(table.num_columns)]
     parts: list[pd.DataFrame] = []
     for number, column in enumerate(columns):
-        kind = next((k for k, tests in _KINDS.items() if any(test(table.column(number).type) for test in tests)), "")
+        kind = next((k for k, tests in _TYPES.items() if any(test(table.column(number).type) for test in tests)), "")
         if kind:
             raw = column.to_pandas()
             at = raw.index[raw != ""]
@@ -99,11 +99,11 @@ def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
             column = text.cast(pa.large_binary())
     try:
         distinct = pc.unique(column)
-        places = pc.index_in(column, value_set=distinct)
+        positions = pc.index_in(column, value_set=distinct)
         texts = pa.array([_text(value) for value in distinct.to_pylist()], pa.large_string())
     except (pa.ArrowException, ValueError, OverflowError):  # nested values, and dates that Python cannot hold
-        return pa.chunked_array([pa.array([_text(value) for value in map(_shown, column)], pa.large_string())])
-    return pa.chunked_array([texts.take(chunk) for chunk in places.chunks], pa.large_string())
+        return pa.chunked_array([pa.array([_text(value) for value in map(_python_value, column)], pa.large_string())])
+    return pa.chunked_array([texts.take(chunk) for chunk in positions.chunks], pa.large_string())
 
 
 def _text(value: object) -> str:
@@ -112,7 +112,7 @@ def _text(value: object) -> str:
     return "" if value is None else cell_text(value if isinstance(value, Value) else str(value))[0]
 
 
-def _shown(value: pa.Scalar) -> object:
+def _python_value(value: pa.Scalar) -> object:
     """Return an Arrow value as Python's, or its stored number if Python has none (the year 36,537,000)."""
     try:
         return value.as_py()
@@ -120,7 +120,7 @@ def _shown(value: pa.Scalar) -> object:
         return str(getattr(value, "value", ""))
 
 
-def read_database(source: str, folder: Path, keep: Path | None) -> Reading:
+def read_database(source: str, folder: Path, copies: Path | None) -> Reading:
     """Return the table of `source` (an SQLAlchemy URL and `#table` or `#schema.table`) as one grid.
 
     A relative SQLite path starts at `folder`. The variable `PASSWORD` supplies a password that the URL lacks.
@@ -143,13 +143,13 @@ def read_database(source: str, folder: Path, keep: Path | None) -> Reading:
     except (SQLAlchemyError, OSError, UnicodeError) as error:
         remedy = f"请核对地址、账号和网络；密码放在环境变量 {PASSWORD} 中"
         raise InputError(f"数据库读不出（{type(error).__name__}）", where=where, remedy=remedy) from None
-    stored: Any = grid.table
-    sink, distinct = pa.BufferOutputStream(), len(set(grid.values[0])) == stored.num_columns
-    pq.write_table(stored.rename_columns(grid.values[0]) if distinct else stored, sink)
+    table_read: Any = grid.table
+    sink, distinct = pa.BufferOutputStream(), len(set(grid.values[0])) == table_read.num_columns
+    pq.write_table(table_read.rename_columns(grid.values[0]) if distinct else table_read, sink)
     data = sink.getvalue().to_pybytes()
     content = Content(where, data, hashlib.sha256(data).hexdigest())
-    keep_bytes(content, keep)
-    return Reading([grid], inputs=[Input(where, content.sha256, len(data), f"数据库表，{stored.num_rows} 行")])
+    store_copy(content, copies)
+    return Reading([grid], inputs=[Input(where, content.sha256, len(data), f"数据库表，{table_read.num_rows} 行")])
 
 
 def _masked(source: str) -> str:
@@ -177,7 +177,7 @@ def _read_table(url: URL, name: str, where: str) -> Grid:
         reflected = sa.Table(table, sa.MetaData(), schema=schema or None, autoload_with=engine)
         names = [column.name for column in reflected.columns]
         with engine.connect() as connection:
-            options = {"stream_results": True, "yield_per": _PORTION}
+            options = {"stream_results": True, "yield_per": _PORTION_ROWS}
             result = connection.execution_options(**options).execute(sa.select(reflected))
             portions = [_as_text(_portion(rows, len(names))) for rows in result.partitions()]
     finally:
@@ -195,13 +195,13 @@ def _portion(rows: Sequence[Sequence[Any]], width: int) -> pa.Table:
 
 
 def _column(values: Iterable[Any]) -> pa.Array:
-    listed = list(values)
-    kinds = {type(value) for value in listed if value is not None}
+    items = list(values)
+    kinds = {type(value) for value in items if value is not None}
     if kinds <= {str}:
-        return pa.array(listed, pa.large_string())
+        return pa.array(items, pa.large_string())
     try:
         if len(kinds) == 1:
-            return pa.array(listed)
+            return pa.array(items)
     except (pa.ArrowException, OverflowError, TypeError):
         pass
-    return pa.array([None if value is None else str(value) for value in listed], pa.large_string())
+    return pa.array([None if value is None else str(value) for value in items], pa.large_string())

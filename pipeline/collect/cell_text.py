@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from pipeline.clock import SHANGHAI
 from pipeline.collect.collected import Cell, Grid, Kind, Note
-from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.header import SEARCHED_ROWS
 
-HEAD = LOOK_DOWN + 24  # rows that stay Python lists, the header among them
-EXACT = 10**15  # below it a spreadsheet's number keeps every digit
-_FIFTEEN = Context(prec=15, rounding=ROUND_DOWN)
-_SHOWN = Context(prec=15)
+HEAD_ROWS = SEARCHED_ROWS + 24  # rows that stay Python lists, the header among them
+EXACT_BELOW = 10**15  # below it a spreadsheet's number keeps every digit
+_CUT_TO_15 = Context(prec=15, rounding=ROUND_DOWN)
+_ROUND_TO_15 = Context(prec=15)
 Value = int | float | Decimal | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 Portion = list[list[Value]] | pa.Table
 """Rows of a worksheet: as lists, or where all of them are text as columns."""
@@ -58,16 +58,16 @@ def number_text(value: float) -> str:
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     exact = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
-    if abs(exact) >= EXACT:
+    if abs(exact) >= EXACT_BELOW:
         return _scientific(exact)
     if exact == exact.to_integral_value():
         return str(int(exact))
-    short = _SHOWN.plus(exact).normalize()
+    short = _ROUND_TO_15.plus(exact).normalize()
     return f"{short:f}" if short.adjusted() >= -5 else _scientific(short)
 
 
 def _scientific(number: Decimal) -> str:
-    short = _FIFTEEN.plus(number).normalize()
+    short = _CUT_TO_15.plus(number).normalize()
     digits = "".join(map(str, short.as_tuple().digits))
     exponent = short.adjusted()
     mantissa = f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else digits
@@ -117,12 +117,12 @@ def text_rows(rows: list[list[Value]]) -> tuple[list[list[str]], list[Cell]]:
     return values, cells
 
 
-def cells_reached(overlay: Overlay) -> int:
-    """Return how many cells rows have that reach as far as the overlay's."""
-    ends: dict[int, int] = {}
+def padded_size(overlay: Overlay) -> int:
+    """Return the number of cells of the overlay's rows, each padded to its last overlaid cell."""
+    widths: dict[int, int] = {}
     for row, column in overlay:
-        ends[row] = max(ends.get(row, 0), column + 1)
-    return max(ends, default=0) + sum(ends.values())
+        widths[row] = max(widths.get(row, 0), column + 1)
+    return max(widths, default=0) + sum(widths.values())
 
 
 def apply_overlay(values: list[list[str]], cells: list[Cell], overlay: Overlay) -> None:
@@ -139,8 +139,8 @@ def apply_overlay(values: list[list[str]], cells: list[Cell], overlay: Overlay) 
             values[row][column] = text
     # A formula's number stays a number, because it can be damaged like a typed one.
     cells[:] = [c for c in cells if (c.row, c.column) not in overlay or overlay[c.row, c.column][1].kind == "formula"]
-    taken = {(cell.row, cell.column) for cell in cells}
-    cells += [cell for place, (text, cell) in overlay.items() if place not in taken and not isinstance(text, Affix)]
+    present = {(cell.row, cell.column) for cell in cells}
+    cells += [cell for place, (text, cell) in overlay.items() if place not in present and not isinstance(text, Affix)]
 
 
 def overlay_notes(file: str, sheet: str, cells: Sequence[Cell], facts: OverlayFacts, *, hidden: bool) -> list[Note]:
@@ -163,18 +163,18 @@ def overlay_notes(file: str, sheet: str, cells: Sequence[Cell], facts: OverlayFa
     return notes
 
 
-def table_of(width: int, data: bytes, between: str) -> pa.Table:
+def table_of_bytes(width: int, data: bytes, separator: str) -> pa.Table:
     """Return a table from cells in `data`, `width` a row, separated by `between`."""
-    read = np.frombuffer(data, np.uint8)
-    apart = read == ord(between)
-    ends = np.append(np.flatnonzero(apart), len(read))
+    content = np.frombuffer(data, np.uint8)
+    separators = content == ord(separator)
+    ends = np.append(np.flatnonzero(separators), len(content))
     starts = np.append(0, ends - np.arange(len(ends)))  # offsets without the separators
-    cells = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(read[~apart]))
+    cells = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(content[~separators]))
     rows = np.arange(0, len(ends), width)
     return _table([cells.take(pa.array(rows + at)) for at in range(width)], len(rows))
 
 
-def rows_in(portion: Portion) -> list[list[Value]]:
+def row_lists(portion: Portion) -> list[list[Value]]:
     """Return the rows of a portion as lists."""
     if isinstance(portion, list):
         return portion
@@ -185,13 +185,13 @@ def all_rows(grid: Grid) -> list[list[str]]:
     """Return all rows of a grid as lists of text, including those of its table."""
     if grid.table is None:
         return grid.values
-    return [*grid.values, *rows_in(grid.table)]  # pyright: ignore[reportReturnType] - all of them are text
+    return [*grid.values, *row_lists(grid.table)]  # pyright: ignore[reportReturnType] - all of them are text
 
 
 def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[list[str]], list[Cell], pa.Table | None]:
     """Return the first rows as text, all non-text cells, and the other rows as a table. The first portion is a list."""
     if overlay:
-        portions = [[row for portion in portions for row in rows_in(portion)]]
+        portions = [[row for portion in portions for row in row_lists(portion)]]
     head: list[list[str]] = []
     cells: list[Cell] = []
     tables: list[pa.Table] = []
@@ -201,7 +201,7 @@ def text_and_columns(portions: list[Portion], overlay: Overlay) -> tuple[list[li
             values, found = text_rows(portion)
             apply_overlay(values, found, overlay)
             cells += [cell._replace(row=cell.row + start) for cell in found]
-            head, values = (head, values) if start else (values[:HEAD], values[HEAD:])
+            head, values = (head, values) if start else (values[:HEAD_ROWS], values[HEAD_ROWS:])
             tables += [text_table(values, max(map(len, values)))] if values else []
         else:
             tables.append(portion)
@@ -219,8 +219,8 @@ def text_table(rows: list[list[str]], width: int) -> pa.Table:
 
 def _table(columns: list[pa.Array], rows: int) -> pa.Table:
     blank = pa.array([""] * rows, pa.large_string())
-    kept = [column if column.nbytes > blank.nbytes else blank for column in columns]
-    return pa.table(kept, names=[str(at) for at in range(len(columns))])
+    shared = [column if column.nbytes > blank.nbytes else blank for column in columns]
+    return pa.table(shared, names=[str(at) for at in range(len(columns))])
 
 
 def blank_column(rows: int) -> pa.ChunkedArray:
@@ -228,12 +228,12 @@ def blank_column(rows: int) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([""] * rows, pa.large_string())])
 
 
-def widened(table: pa.Table, width: int) -> pa.Table:
+def padded_table(table: pa.Table, width: int) -> pa.Table:
     """Return the table padded to `width` with blank columns, which share one array."""
-    more = width - table.num_columns
-    if more <= 0:
+    added = width - table.num_columns
+    if added <= 0:
         return table
-    columns = [*table.columns, *[blank_column(table.num_rows)] * more]
+    columns = [*table.columns, *[blank_column(table.num_rows)] * added]
     return pa.table(columns, names=[str(at) for at in range(width)])
 
 
@@ -247,4 +247,4 @@ def joined_table(batches: list[pa.Table]) -> pa.Table | None:
     if not batches:
         return None
     width = max(batch.num_columns for batch in batches)
-    return pa.concat_tables([widened(batch, width) for batch in batches])
+    return pa.concat_tables([padded_table(batch, width) for batch in batches])

@@ -112,16 +112,16 @@ class Collected:
     """The one school that its rows can be of, where the source says so (`school` in `from`)."""
 
 
-def combined(parts: Sequence[Collected], columns: list[str] | None = None) -> Collected:
+def combine(parts: Sequence[Collected], columns: list[str] | None = None) -> Collected:
     """Return several parts as one, with these `columns` of rows (None: those of submissions)."""
     starts = accumulate((len(part.rows) for part in parts), initial=0)
     cells = [part.cells.assign(at=part.cells["at"] + start) for part, start in zip(parts, starts, strict=False)]
     filled = [frame for frame in cells if len(frame)]
     return Collected(
-        rows=joined_frames([part.rows for part in parts], columns or ["file", "sheet", "row", "why", *fields.names()]),
+        rows=concat_frames([part.rows for part in parts], columns or ["file", "sheet", "row", "why", *fields.names()]),
         cells=pd.concat(filled, ignore_index=True) if filled else text_frame(CELLS, numbers=["at"]),
-        extras=joined_frames([part.extras for part in parts], EXTRAS),
-        skipped=joined_frames([part.skipped for part in parts], SKIPPED),
+        extras=concat_frames([part.extras for part in parts], EXTRAS),
+        skipped=concat_frames([part.skipped for part in parts], SKIPPED),
         notes=[note for part in parts for note in part.notes],
         inputs=[each for part in parts for each in part.inputs],
         columns=tuple(each for part in parts for each in part.columns),
@@ -133,22 +133,22 @@ def text_frame(
     columns: Iterable[str], rows: Iterable[tuple[object, ...]] = (), numbers: Iterable[str] = ()
 ) -> pd.DataFrame:
     """Return `rows`, possibly none, as a frame of text columns; those in `numbers` are int64."""
-    listed, whole = list(rows), set(numbers)
-    kinds = {name: "int64" if name in whole else "str" for name in columns}
+    items, integers = list(rows), set(numbers)
+    kinds = {name: "int64" if name in integers else "str" for name in columns}
     return pd.DataFrame(
-        {name: pd.Series([row[at] for row in listed], dtype=kind) for at, (name, kind) in enumerate(kinds.items())}
+        {name: pd.Series([row[at] for row in items], dtype=kind) for at, (name, kind) in enumerate(kinds.items())}
     )
 
 
-def joined_frames(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+def concat_frames(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """Concatenate frames of text columns; `row` stays a number."""
     filled = [frame for frame in frames if len(frame)]
     if not filled:
         return text_frame(columns, numbers=["row"])
-    whole = pd.concat(filled, ignore_index=True)[columns].astype({name: "str" for name in columns if name != "row"})
+    joined = pd.concat(filled, ignore_index=True)[columns].astype({name: "str" for name in columns if name != "row"})
     if len(filled) == 1:
-        return whole
-    return pa.Table.from_pandas(whole, preserve_index=False).combine_chunks().to_pandas()
+        return joined
+    return pa.Table.from_pandas(joined, preserve_index=False).combine_chunks().to_pandas()
 
 
 def table_cells(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -17,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.collect.cell_text import HEAD, filled_columns, joined_table, text_table
+from pipeline.collect.cell_text import HEAD_ROWS, filled_columns, joined_table, text_table
 from pipeline.collect.collected import Cell, Grid, Note, Reading, table_cells
-from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.header import SEARCHED_ROWS
 from pipeline.collect.headings import field_of_heading
 from pipeline.collect.inputs import Content
 from pipeline.errors import InputError
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     import _csv
 
 _DELIMITERS = {",": "逗号", "\t": "制表符", ";": "分号", "|": "竖线", "，": "全角逗号"}
-_LONGEST = 1 << 24  # characters of one cell; csv's buffer takes eight bytes for each
-_MARKS = (
+_MAX_CELL = 1 << 24  # characters of one cell; csv's buffer takes eight bytes for each
+_BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32-le"),
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_TOLERATED = 0.01  # share of undecodable characters above which the guess is wrong
-_BAD = "\ufffd"
+_MAX_BAD_SHARE = 0.01  # share of undecodable characters above which the guess is wrong
+_REPLACED = "\ufffd"
 _STEP = 1 << 22
 _CHUNK = 50_000
-_BIG = 4 << 20  # bytes from which Arrow reads a clean file
-_SAMPLE = 1 << 18  # bytes from which the delimiter is guessed
+_ARROW_BYTES = 4 << 20  # bytes from which Arrow reads a clean file
+_SAMPLE_BYTES = 1 << 18  # bytes from which the delimiter is guessed
 _SEPARATOR = re.compile(r'^sep=([^"\r\n])\r?\n', re.IGNORECASE)
 _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
-_WIDEST = 16_384
-_SPACE = 10_000_000  # cells below the header, blank ones too; each costs 8 bytes
-_BESIDE = 64  # cells that a row may have beyond the usual number
+_MAX_WIDTH = 16_384
+_MAX_AREA = 10_000_000  # cells below the header, blank ones too; each costs 8 bytes
+_EXTRA_CELLS = 64  # cells that a row may have beyond the usual number
 
 
 @dataclass(frozen=True)
@@ -68,23 +68,23 @@ class Text:
 
 def decode(data: bytes, name: str) -> Text:
     """Return the text with its detected encoding; UTF-16 and UTF-32 become UTF-8. Raise `InputError` if none fits."""
-    mark, wide = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), (b"", ""))
-    data, wide = data[len(mark) :], wide or _without_mark(data)
+    mark, wide = next(((mark, encoding) for mark, encoding in _BYTE_ORDER_MARKS if data.startswith(mark)), (b"", ""))
+    data, wide = data[len(mark) :], wide or _utf16_variant(data)
     detail = f"{wide.upper()}（{'有' if mark else '没有'} BOM）"
     if wide and wide != "utf-8":
         text = data.decode(wide, errors="replace")
-        return Text(text.encode(), "utf-8", detail, text.count(_BAD))
+        return Text(text.encode(), "utf-8", detail, text.count(_REPLACED))
     for encoding in ("utf-8",) if mark else ("utf-8", "gb18030"):
-        if _fits(data, encoding):
+        if _decodes(data, encoding):
             return Text(data, encoding, detail if mark else encoding.upper())
-    counts = {encoding: data.decode(encoding, errors="replace").count(_BAD) for encoding in ("utf-8", "gb18030")}
+    counts = {encoding: data.decode(encoding, errors="replace").count(_REPLACED) for encoding in ("utf-8", "gb18030")}
     encoding = min(counts, key=lambda each: counts[each])
-    if counts[encoding] > max(3, len(data) // 2 * _TOLERATED):
+    if counts[encoding] > max(3, len(data) // 2 * _MAX_BAD_SHARE):
         raise InputError("文字编码认不出", where=name, remedy="请用 Excel 或 WPS 打开，另存为 xlsx 或 UTF-8 的 CSV")
     return Text(data, encoding, encoding.upper(), counts[encoding])
 
 
-def _without_mark(data: bytes) -> str:
+def _utf16_variant(data: bytes) -> str:
     """Return the UTF-16 variant of text without BOM by its zero bytes, or ""."""
     head = data[:4096]
     if len(head) < 8 or head.count(0) * 10 < len(head) * 2:
@@ -95,7 +95,7 @@ def _without_mark(data: bytes) -> str:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _fits(data: bytes, encoding: str) -> bool:
+def _decodes(data: bytes, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for start in range(0, len(data), _STEP):
@@ -109,7 +109,7 @@ def guess_delimiter(text: str) -> str:
     """Return the delimiter that gives the first records most known labels, then the most even widths."""
 
     def fitness(delimiter: str) -> tuple[int, int]:
-        head = list(islice(_records_of(io.StringIO(text, newline=""), delimiter), LOOK_DOWN))
+        head = list(islice(_records_of(io.StringIO(text, newline=""), delimiter), SEARCHED_ROWS))
         labels = max((sum(bool(field_of_heading(cell)) for cell in record[:200]) for record in head), default=0)
         widths = [len(record) for record in head if record]
         usual = max(set(widths), key=widths.count, default=1)
@@ -119,7 +119,7 @@ def guess_delimiter(text: str) -> str:
 
 
 def _records_of(lines: TextIO, delimiter: str) -> _csv.Reader:
-    csv.field_size_limit(_LONGEST)
+    csv.field_size_limit(_MAX_CELL)
     return csv.reader(lines, delimiter=delimiter)
 
 
@@ -128,22 +128,22 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
     text = decode(content.data, content.name)
     notes = _decoding_notes(text, content.name)
     text = replace(text, data=text.data.replace(b"\0", b""))
-    said = _SEPARATOR.match(text.head(64))
-    if said:
-        text = replace(text, data=text.data[len(said[0].encode(text.encoding)) :])
-    delimiter = said[1] if said else guess_delimiter(text.head(_SAMPLE))
+    declared = _SEPARATOR.match(text.head(64))
+    if declared:
+        text = replace(text, data=text.data[len(declared[0].encode(text.encoding)) :])
+    delimiter = declared[1] if declared else guess_delimiter(text.head(_SAMPLE_BYTES))
     detail = f"编码 {text.detail}，分隔符 {_DELIMITERS.get(delimiter, delimiter)}"
-    table = _clean_table(text, delimiter) if len(text.data) >= _BIG and not notes else None
+    table = _clean_table(text, delimiter) if len(text.data) >= _ARROW_BYTES and not notes else None
     if table is not None:
-        head = [list(row.values()) for row in table.slice(0, HEAD).to_pylist()]
-        return Reading([_without_text_formulas(Grid(content.name, "", head, table=table.slice(HEAD)))]), detail
+        head = [list(row.values()) for row in table.slice(0, HEAD_ROWS).to_pylist()]
+        return Reading([_without_text_formulas(Grid(content.name, "", head, table=table.slice(HEAD_ROWS)))]), detail
     records: Iterator[list[str]] = _records_of(text.lines(), delimiter)
-    swallowed = _swallowed(text, delimiter) if b'"' in text.data else 0
-    if swallowed:
+    broken_row = _row_with_rows(text, delimiter) if b'"' in text.data else 0
+    if broken_row:
         message = "引号没有成对，已改为一行一条读取，这一行起的几行请核对"
-        notes.append(Note("warning", content.name, "", swallowed, message))
+        notes.append(Note("warning", content.name, "", broken_row, message))
         records = (next(csv.reader([line], delimiter=delimiter), []) for line in text.lines(newline=None))
-    grid = _grid(content.name, _bounded(records, content.name), text, delimiter, notes)
+    grid = _grid(content.name, _check_width(records, content.name), text, delimiter, notes)
     return Reading([_without_text_formulas(grid) if b'="' in text.data else grid]), detail
 
 
@@ -177,12 +177,8 @@ def _clean_table(text: Text, delimiter: str) -> pa.Table | None:
         )
     except (pa.ArrowException, UnicodeDecodeError):
         return None
-    broken = any(_any(pc.match_substring_regex(table.column(at), "[\r\n]")) for at in filled_columns(table))
+    broken = any(pc.any(pc.match_substring_regex(table.column(at), "[\r\n]")).as_py() for at in filled_columns(table))
     return None if broken else table
-
-
-def _any(mask: pa.ChunkedArray) -> bool:
-    return bool(pc.any(mask).as_py())
 
 
 def _without_text_formulas(grid: Grid) -> Grid:
@@ -198,40 +194,40 @@ def _without_text_formulas(grid: Grid) -> Grid:
     table, parts = grid.table, list[pd.DataFrame]()
     for number in filled_columns(table):
         column = table.column(number)
-        forced = pc.match_substring_regex(column, _TEXT_FORMULA.pattern)
-        if _any(forced):
-            at, raw = pc.indices_nonzero(forced).to_pandas(), column.filter(forced).to_pandas()
+        is_forced = pc.match_substring_regex(column, _TEXT_FORMULA.pattern)
+        if pc.any(is_forced).as_py():
+            at, raw = pc.indices_nonzero(is_forced).to_pandas(), column.filter(is_forced).to_pandas()
             parts.append(pd.DataFrame({"row": at, "column": number, "kind": "formula", "raw": raw}))
-            shown = pc.replace_substring_regex(column, _TEXT_FORMULA.pattern, r"\1")
-            table = table.set_column(number, table.column_names[number], shown)
+            text = pc.replace_substring_regex(column, _TEXT_FORMULA.pattern, r"\1")
+            table = table.set_column(number, table.column_names[number], text)
     return replace(grid, cells=cells, table=table, table_cells=table_cells(parts))
 
 
-def _bounded(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
+def _check_width(records: Iterator[list[str]], name: str) -> Iterator[list[str]]:
     number = 0
     try:
         for number, record in enumerate(records, 1):
-            if len(record) > _WIDEST:
-                raise InputError(f"第 {number} 行超过 {_WIDEST} 格", where=name, remedy="请核对这一行的引号和分隔符")
+            if len(record) > _MAX_WIDTH:
+                raise InputError(f"第 {number} 行超过 {_MAX_WIDTH} 格", where=name, remedy="请核对这一行的引号和分隔符")
             yield record
     except csv.Error:
-        what = f"第 {number + 1} 条记录有一格超过 {_LONGEST // 10_000} 万字"
-        raise InputError(what, where=name, remedy="请核对这一处的引号和换行，重新导出") from None
+        message = f"第 {number + 1} 条记录有一格超过 {_MAX_CELL // 10_000} 万字"
+        raise InputError(message, where=name, remedy="请核对这一处的引号和换行，重新导出") from None
 
 
-def _swallowed(text: Text, delimiter: str) -> int:
+def _row_with_rows(text: Text, delimiter: str) -> int:
     """Return the first row (1-based) with a cell that contains rows, as after an unpaired quote, or 0."""
     width = number = lines = 0
     records = _records_of(text.lines(), delimiter)
     try:
         for number, record in enumerate(records, 1):
-            width = max(width, len(record)) if number <= LOOK_DOWN else width
+            width = max(width, len(record)) if number <= SEARCHED_ROWS else width
             if any(_holds_rows(cell, delimiter, width) for cell in record):
                 return number
             lines = records.line_num
     except csv.Error:  # a cell without end: does it contain rows?
-        within = "".join(islice(text.lines(), lines, lines + LOOK_DOWN))
-        return number + 1 if _holds_rows(within, delimiter, width) else 0
+        rest = "".join(islice(text.lines(), lines, lines + SEARCHED_ROWS))
+        return number + 1 if _holds_rows(rest, delimiter, width) else 0
     return 0
 
 
@@ -240,18 +236,18 @@ def _holds_rows(cell: str, delimiter: str, width: int) -> bool:
 
 
 def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, notes: list[Note]) -> Grid:
-    values = list(islice(records, HEAD))
+    values = list(islice(records, HEAD_ROWS))
     widths = [len(record) for record in values]
     filled = [width for width in widths if width]
     usual = max(set(filled), key=filled.count, default=0)
     lines = text.data.count(b"\n") + text.data.count(b"\r") + 1
-    most = max(usual + _BESIDE, _SPACE // lines)
+    limit = max(usual + _EXTRA_CELLS, _MAX_AREA // lines)
     batches: list[pa.Table] = []
     while chunk := list(islice(records, _CHUNK)):
         widths += map(len, chunk)
         # The cells beyond `most` become the last one: one long row would widen the whole table.
         folded = [
-            record if len(record) <= most else [*record[: most - 1], delimiter.join(record[most - 1 :])]
+            record if len(record) <= limit else [*record[: limit - 1], delimiter.join(record[limit - 1 :])]
             for record in chunk
         ]
         batches.append(text_table(folded, max(map(len, folded))))

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from pipeline.collect.cell_text import Value, rows_in, text_and_columns
+from pipeline.collect.cell_text import Value, row_lists, text_and_columns
 from pipeline.collect.collected import Grid, Input, Note, Reading
-from pipeline.collect.inputs import Archive, Content, keep_bytes, read_content
+from pipeline.collect.inputs import Archive, Content, read_content, store_copy
 from pipeline.errors import InputError
 from pipeline.resources import report_table
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE, _PARQUET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _SAVE_AS = "请用 Excel 或 WPS 打开，另存为 xlsx 后再放回来"
-_FOREIGN = {
+_OTHER_FORMATS = {
     b"%PDF": "PDF 文件",
     b"\x89PNG": "图片",
     b"\xff\xd8\xff": "图片",
@@ -28,7 +28,7 @@ _FOREIGN = {
     b"SQLite format 3": "SQLite 数据库",
 }
 _DOCUMENTS = ("PDF 文件", "图片", "RTF 文档", "Word 文档", "PowerPoint 文稿")
-_TABLES = {".csv", ".dbf", ".et", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx"}
+_TABLE_SUFFIXES = {".csv", ".dbf", ".et", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx"}
 _OFFICE = report_table("words")["documents"]
 _DBF_KINDS = b"\x02\x03\x04\x05\x30\x31\x32\x43\x63\x83\x8b\x8c\xcb\xf5\xfb"  # dBase III to Visual FoxPro
 _DBF_END = 0x0D  # ends the list of fields
@@ -37,20 +37,20 @@ _MEMOS = (".dbt", ".fpt")
 
 
 class DocumentError(InputError):
-    """A document or a picture by content and name: it holds no table, and nobody takes it for one."""
+    """The file is a document or a picture by content, and its name is not a table's."""
 
 
-def read_file(path: Path, folder: Path, keep: Path | None = None, refused: Set[str] = frozenset()) -> Reading:
+def read_file(path: Path, folder: Path, copies: Path | None = None, registries: Set[str] = frozenset()) -> Reading:
     """Return the worksheets of a file of the cohort, and store its bytes in `keep`.
 
     Raises:
-        InputError: if it cannot be read, or its SHA-256 is one of `refused`, the registries' own files.
+        InputError: if it cannot be read, or its SHA-256 is one of `registries`.
     """
     content = read_content(path, folder)
-    if content.sha256 in refused:
+    if content.sha256 in registries:
         what, remedy = "与学籍库是同一个文件，没有当作登记表读取", "请在这里放学生填写的登记表"
         raise InputError(what, where=content.name, remedy=remedy)
-    keep_bytes(content, keep)
+    store_copy(content, copies)
     return read_table_file(content)
 
 
@@ -77,7 +77,7 @@ def _read(content: Content) -> tuple[Reading, str]:
         return reading, f"{kind}，{len(reading.grids)} 张工作表"
     if _is_dbf(data):
         return _read_dbf(content), "DBF"
-    _refuse_foreign(content)
+    _refuse_other_format(content)
     from pipeline.collect.delimited import read_delimited
 
     return read_delimited(content)
@@ -89,7 +89,7 @@ def _ole_kind(content: Content) -> str:
     if "EncryptedPackage".encode("utf-16-le") in content.data:  # an xlsx
         raise InputError("工作簿有密码", where=content.name, remedy="请用 Excel 或 WPS 打开，去掉密码，另存为 xlsx")
     if "WordDocument".encode("utf-16-le") in content.data and "Workbook".encode("utf-16-le") not in content.data:
-        raise _no_table(content, "Word 文档", "请把表格另存为 xlsx 后再放回来")
+        raise _not_a_table(content, "Word 文档", "请把表格另存为 xlsx 后再放回来")
     return "xls"
 
 
@@ -97,7 +97,7 @@ def _zip_kind(content: Content, archive: Archive) -> str:
     names = archive.names
     for part, kind in _OFFICE.items():
         if part in {name.lower() for name in names}:
-            raise _no_table(content, kind, "请把表格另存为 xlsx 后再放回来")
+            raise _not_a_table(content, kind, "请把表格另存为 xlsx 后再放回来")
     if any(name.endswith("workbook.bin") for name in names):
         return "xlsb"
     if "content.xml" in names:
@@ -107,17 +107,17 @@ def _zip_kind(content: Content, archive: Archive) -> str:
     return "xlsx"
 
 
-def _no_table(content: Content, kind: str, remedy: str) -> InputError:
-    named = PurePosixPath(content.name).suffix.lower() in _TABLES
-    refusal = DocumentError if kind in _DOCUMENTS and not named else InputError
+def _not_a_table(content: Content, kind: str, remedy: str) -> InputError:
+    is_named_table = PurePosixPath(content.name).suffix.lower() in _TABLE_SUFFIXES
+    refusal = DocumentError if kind in _DOCUMENTS and not is_named_table else InputError
     space = " " if kind[0].isascii() else ""
     return refusal(f"是{space}{kind}，不是表格", where=content.name, remedy=remedy)
 
 
-def _refuse_foreign(content: Content) -> None:
-    for mark, kind in _FOREIGN.items():
+def _refuse_other_format(content: Content) -> None:
+    for mark, kind in _OTHER_FORMATS.items():
         if content.data.startswith(mark):
-            raise _no_table(content, kind, "请换成 xlsx 或 CSV 文件")
+            raise _not_a_table(content, kind, "请换成 xlsx 或 CSV 文件")
     head = content.data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t").lower()
     plain = head.replace(b"\0", b"")
     if plain.startswith((b"<html", b"<!doctype html", b"<table", b"<meta")) or b"<html" in plain[:1024]:
@@ -130,8 +130,8 @@ def _refuse_foreign(content: Content) -> None:
 
 def _is_dbf(data: bytes) -> bool:
     head, record = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
-    dated = len(data) > 64 and data[0] in _DBF_KINDS and data[2] <= 12 and data[3] <= 31
-    return dated and 64 < head <= len(data) and record > 1 and any(data[at] == _DBF_END for at in range(64, head, 32))
+    valid = len(data) > 64 and data[0] in _DBF_KINDS and data[2] <= 12 and data[3] <= 31
+    return valid and 64 < head <= len(data) and record > 1 and any(data[at] == _DBF_END for at in range(64, head, 32))
 
 
 def _read_dbf(content: Content) -> Reading:
@@ -145,8 +145,8 @@ def _read_dbf(content: Content) -> Reading:
     head, record = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
     encoding = "gb18030" if data[29] in _GBK else "cp950" if data[29] in _BIG5 else ""
     if not encoding:
-        lost = {each: data[32:].decode(each, errors="replace").count("\ufffd") for each in ("utf-8", "gb18030")}
-        encoding = min(lost, key=lambda each: lost[each])
+        undecodable = {each: data[32:].decode(each, errors="replace").count("\ufffd") for each in ("utf-8", "gb18030")}
+        encoding = min(undecodable, key=lambda each: undecodable[each])
     end = next(at for at in range(64, head, 32) if data[at] == _DBF_END)
     blocks = [data[at : at + 32] for at in range(32, end, 32)]
     names: list[Value] = [block[:11].split(b"\0")[0].decode(encoding, "replace").strip() for block in blocks]
@@ -154,12 +154,12 @@ def _read_dbf(content: Content) -> Reading:
     plain = b"".join(f"F{at}".encode().ljust(11, b"\0") + block[11:] for at, block in enumerate(blocks))
     memo = memo_of(content.path)
     with TemporaryDirectory(prefix="mingce-") as folder:
-        place = Path(folder)
-        (place / "table.dbf").write_bytes(data[:32] + plain + data[32 + len(plain) :])
+        path = Path(folder)
+        (path / "table.dbf").write_bytes(data[:32] + plain + data[32 + len(plain) :])
         if memo is not None:
-            (place / f"table{memo.suffix.lower()}").write_bytes(memo.read_bytes())
-        first, *rest = dbf_rows(content.name, place, encoding) or [[]]
-    values, cells, table = text_and_columns([[names, *rows_in(first)], *rest], {})
+            (path / f"table{memo.suffix.lower()}").write_bytes(memo.read_bytes())
+        first, *rest = dbf_rows(content.name, path, encoding) or [[]]
+    values, cells, table = text_and_columns([[names, *row_lists(first)], *rest], {})
     deleted = sum(data[at] == 0x2A for at in range(head, len(data) - record + 1, record))
     notes = [Note("info", content.name, "", 0, f"有 {deleted} 条记录已标为删除，未读取")] if deleted else []
     if any(block[11:12] in b"MGP" for block in blocks) and memo is None:
@@ -172,5 +172,5 @@ def memo_of(path: Path | None) -> Path | None:
     """Return the file beside a DBF that holds its memo fields, or None."""
     if path is None:
         return None
-    beside = (each for each in path.parent.iterdir() if each.stem == path.stem and each.suffix.lower() in _MEMOS)
-    return next((each for each in beside if each.is_file()), None)
+    siblings = (each for each in path.parent.iterdir() if each.stem == path.stem and each.suffix.lower() in _MEMOS)
+    return next((each for each in siblings if each.is_file()), None)

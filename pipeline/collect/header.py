@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pipeline import fields
 from pipeline.collect.headings import Dictionary, Meaning, Right, clean_heading, field_of_heading, is_of_another
 
-LOOK_DOWN = 40  # rows from the top that are searched
-_ENOUGH = 4  # fields that make a header certain and end the search
+SEARCHED_ROWS = 40  # rows from the top that are searched
+_CERTAIN = 4  # fields that make a header certain and end the search
 _DEPTH = 3  # rows of a header, at most
-_LONGEST = 200  # characters of a cell that are read
+_MAX_CELL = 200  # characters of a cell that are read
 _NUMBER = re.compile(r"'?[0-9]{8,}[0-9Xx]")
 _TYPE = re.compile(r"(?:c|n|d|l|m|char|varchar2?|nvarchar|number|字符型?|数值型?|日期型?|文本)(?:\([0-9, .]*\))?")
 
@@ -22,9 +22,9 @@ _TYPE = re.compile(r"(?:c|n|d|l|m|char|varchar2?|nvarchar|number|字符型?|数�
 class Header:
     """A header's 0-based first and last row, and its columns (0-based).
 
-    `columns` maps field to column, `rights` field to how it is known, `labels` column to heading. `beside` are
-    (heading, field, column) whose field has a better column. `twice` are (field, columns) with one heading. `set_aside`
-    are the columns that no field wants, and those of another person or place, which `others` counts.
+    `columns` maps field to column, `rights` field to how it is known, `labels` column to heading. `alternatives` are
+    (heading, field, column) whose field has a better column. `duplicates` are (field, columns) with one heading.
+    `set_aside` are columns of no field, and columns of another person or place. `other_count` counts the latter.
     """
 
     top: int
@@ -32,42 +32,42 @@ class Header:
     columns: dict[str, int]
     rights: dict[str, Right]
     labels: dict[int, str]
-    words: Dictionary
-    beside: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
-    twice: list[tuple[str, list[int]]] = field(default_factory=list[tuple[str, list[int]]])
+    dictionary: Dictionary
+    alternatives: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+    duplicates: list[tuple[str, list[int]]] = field(default_factory=list[tuple[str, list[int]]])
     set_aside: frozenset[int] = frozenset()
-    others: int = 0
+    other_count: int = 0
 
     @property
     def unknown(self) -> dict[int, str]:
         """The headings of columns that mean no field and are not set aside."""
-        told = {*self.columns.values(), *self.set_aside, *(column for _, _, column in self.beside)}
-        told.update(*(same for _, same in self.twice))
-        return {column: label for column, label in self.labels.items() if column not in told}
+        explained = {*self.columns.values(), *self.set_aside, *(column for _, _, column in self.alternatives)}
+        explained.update(*(same for _, same in self.duplicates))
+        return {column: label for column, label in self.labels.items() if column not in explained}
 
 
 def find_header(rows: Sequence[Sequence[str]], declared: Mapping[str, str] | None = None) -> Header | None:
     """Return the header among the first rows, or None. `declared` maps fields to headings (`cohort.toml`)."""
     best: Header | None = None
-    words = Dictionary({clean_heading(label): name for name, label in (declared or {}).items()})
-    for top in range(min(LOOK_DOWN, len(rows))):
-        if best is not None and len(best.columns) >= _ENOUGH and top > best.top + _DEPTH:
+    dictionary = Dictionary({clean_heading(label): name for name, label in (declared or {}).items()})
+    for top in range(min(SEARCHED_ROWS, len(rows))):
+        if best is not None and len(best.columns) >= _CERTAIN and top > best.top + _DEPTH:
             break
         for bottom in range(top, min(top + _DEPTH, len(rows))):
             if not any(rows[bottom]) or is_data(rows[bottom]):
                 break
             if bottom > top and _is_title(rows[top], rows[bottom]):
                 break
-            found = _read(rows[top : bottom + 1], top, words)
+            found = _read(rows[top : bottom + 1], top, dictionary)
             # Other people's columns count: without its group row, a header would give them to the student.
-            if len(found.columns) + found.others > (len(best.columns) + best.others if best else 1):
+            if len(found.columns) + found.other_count > (len(best.columns) + best.other_count if best else 1):
                 best = found
     return best
 
 
 def is_data(row: Sequence[str]) -> bool:
     """Return whether a row holds a long number (ID card, student, phone), as no header does."""
-    return any(_NUMBER.fullmatch(unicodedata.normalize("NFKC", cell[:_LONGEST]).strip()) for cell in row)
+    return any(_NUMBER.fullmatch(unicodedata.normalize("NFKC", cell[:_MAX_CELL]).strip()) for cell in row)
 
 
 def _is_title(upper: Sequence[str], lower: Sequence[str]) -> bool:
@@ -96,9 +96,9 @@ def texts_above(rows: Sequence[Sequence[str]], bottom: int) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _read(rows: Sequence[Sequence[str]], top: int, words: Dictionary) -> Header:
-    rows = _groups_filled(rows)
-    words = words.among(rows[-1])
+def _read(rows: Sequence[Sequence[str]], top: int, dictionary: Dictionary) -> Header:
+    rows = _fill_groups(rows)
+    dictionary = dictionary.matching(rows[-1])
     width = max((len(row) for row in rows), default=0)
     stacks = {
         column: parts
@@ -106,30 +106,30 @@ def _read(rows: Sequence[Sequence[str]], top: int, words: Dictionary) -> Header:
         if (parts := [row[column].strip() for row in rows if column < len(row) and row[column].strip()])
     }
     # The group over the only student number (户籍信息): its columns are the students'.
-    over = [parts[-2:-1] for parts in stacks.values() if field_of_heading(parts[-1]) == "student_number"]
-    students = over[0] if len(over) == 1 else []
-    meant: dict[int, Meaning] = {}
+    groups = [parts[-2:-1] for parts in stacks.values() if field_of_heading(parts[-1]) == "student_number"]
+    own_group = groups[0] if len(groups) == 1 else []
+    meanings: dict[int, Meaning] = {}
     labels: dict[int, str] = {}
-    anothers: list[int] = []
+    foreign: list[int] = []
     for column, parts in stacks.items():
         upper = parts[-2] if len(parts) > 1 else ""
-        meaning = words.meaning(upper, parts[-1])
+        meaning = dictionary.meaning(upper, parts[-1])
         labels[column] = parts[-1]
         declared = meaning is not None and meaning.right == "declared"
-        if upper and not declared and upper not in students and is_of_another(upper, meaning.field if meaning else ""):
-            anothers.append(column)
+        if upper and not declared and upper not in own_group and is_of_another(upper, meaning.field if meaning else ""):
+            foreign.append(column)
             labels[column] = f"{upper} {parts[-1]}"
         elif meaning is not None:
-            meant[column] = meaning
+            meanings[column] = meaning
             if meaning.field != field_of_heading(parts[-1]) and meaning.right in ("label", "alias"):
                 labels[column] = f"{upper} {parts[-1]}"
         elif field_of_heading(parts[-1]):
             labels[column] = f"{upper} {parts[-1]}"
-    others = sum(bool(field_of_heading(stacks[column][-1])) for column in anothers)
-    return _settle((top, top + len(rows) - 1), labels, meant, words, (frozenset(anothers), others))
+    others = sum(bool(field_of_heading(stacks[column][-1])) for column in foreign)
+    return _build_header((top, top + len(rows) - 1), labels, meanings, dictionary, (frozenset(foreign), others))
 
 
-def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+def _fill_groups(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """Repeat a group's name over every label below it, where no merged range does (csv, ods)."""
     filled = [list(row) for row in rows]
     for number, row in enumerate(filled[:-1]):
@@ -142,29 +142,30 @@ def _groups_filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     return filled
 
 
-def _settle(
+def _build_header(
     place: tuple[int, int],
     labels: dict[int, str],
-    meant: dict[int, Meaning],
-    words: Dictionary,
-    anothers: tuple[frozenset[int], int],
+    meanings: dict[int, Meaning],
+    dictionary: Dictionary,
+    foreign: tuple[frozenset[int], int],
 ) -> Header:
     columns: dict[str, int] = {}
-    beside: list[tuple[str, str, int]] = []
-    twice: list[tuple[str, list[int]]] = []
-    for name in dict.fromkeys(meaning.field for meaning in meant.values() if meaning.field):
-        own = sorted(
-            (c for c, meaning in meant.items() if meaning.field == name), key=lambda c: (_rank(meant[c], labels[c]), c)
+    alternatives: list[tuple[str, str, int]] = []
+    duplicates: list[tuple[str, list[int]]] = []
+    for name in dict.fromkeys(meaning.field for meaning in meanings.values() if meaning.field):
+        found = sorted(
+            (c for c, meaning in meanings.items() if meaning.field == name),
+            key=lambda c: (_rank(meanings[c], labels[c]), c),
         )
-        columns[name] = own[0]
-        same = [column for column in own if clean_heading(labels[column]) == clean_heading(labels[own[0]])]
+        columns[name] = found[0]
+        same = [column for column in found if clean_heading(labels[column]) == clean_heading(labels[found[0]])]
         if len(same) > 1:
-            twice.append((name, same))
+            duplicates.append((name, same))
         known = set(same)  # a merged heading may span all 16,384 columns
-        beside += [(labels[column], name, column) for column in own if column not in known]
-    rights: dict[str, Right] = {name: meant[column].right for name, column in columns.items()}
-    aside = anothers[0] | {column for column, meaning in meant.items() if not meaning.field}
-    return Header(*place, columns, rights, labels, words, beside, twice, aside, anothers[1])
+        alternatives += [(labels[column], name, column) for column in found if column not in known]
+    rights: dict[str, Right] = {name: meanings[column].right for name, column in columns.items()}
+    set_aside = foreign[0] | {column for column, meaning in meanings.items() if not meaning.field}
+    return Header(*place, columns, rights, labels, dictionary, alternatives, duplicates, set_aside, foreign[1])
 
 
 def _rank(meaning: Meaning, label: str) -> int:

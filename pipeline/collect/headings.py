@@ -23,18 +23,18 @@ from pipeline.resources import expectation_rows
 
 Right = Literal["label", "alias", "declared", "export", "values", ""]
 
-_LONGEST = 200  # characters of a label that are compared
-_FRONT = re.compile(
+_MAX_LABEL = 200  # characters of a label that are compared
+_PREFIX = re.compile(
     r"^(?:[*★☆※●◆■▲·]+|[(\[【]?q?[0-9]{1,2}[)\]】]?[.、:]|[(\[【][0-9]{1,2}[)\]】]|[(\[【](?:必填|选填)[^)\]】]*[)\]】]"
     r"|请(?:如实)?(?:输入|填写|选择|上传)|[您你]的)+"
 )
-_LAST = re.compile(r"(?:[*★☆※:;,。?!]|是(?:什么|多少|哪个)?|为|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
+_SUFFIX = re.compile(r"(?:[*★☆※:;,。?!]|是(?:什么|多少|哪个)?|为|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】)$")
 _BRACKETS = re.compile(r"[(\[【]([^()\[\]【】]*)[)\]】]")
-_ABOUT = re.compile(r"^(?:主要)?(.+?)[一二三四0-9]?的?(?:基本|相关)?(?:信息|情况|联系方式|阶段)?$")
-_NOT = re.compile(r"不|非|勿|别|除")
+_GROUP = re.compile(r"^(?:主要)?(.+?)[一二三四0-9]?的?(?:基本|相关)?(?:信息|情况|联系方式|阶段)?$")
+_NEGATION = re.compile(r"不|非|勿|别|除")
 _LEVELS = {"home_province": "省", "home_city": "市", "home_county": "县"}  # what 区县 or 市（地区） alone means
-_JOINTS = re.compile(r"[/、\\|_\-—·.]+")
-_SHORTEST = 2  # characters of a partial match, at least
+_SEPARATORS = re.compile(r"[/、\\|_\-—·.]+")
+_MIN_PART = 2  # characters of a partial match, at least
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class Dictionary:
     declared: Mapping[str, str] = field(default_factory=dict[str, str])
     exports: tuple[Export, ...] = ()
 
-    def among(self, headings: Iterable[str]) -> Dictionary:
+    def matching(self, headings: Iterable[str]) -> Dictionary:
         """Return the dictionary with the known exports that have two marks in a header row."""
-        held = {clean_heading(heading) for heading in headings}
-        return Dictionary(self.declared, tuple(one for one in known_exports() if len(held & one.marks) >= 2))
+        names = {clean_heading(heading) for heading in headings}
+        return Dictionary(self.declared, tuple(one for one in known_exports() if len(names & one.marks) >= 2))
 
     def meaning(self, upper: str, lower: str) -> Meaning | None:
         """Return the meaning of the heading `lower` under the group `upper` ("" for none), or None."""
@@ -102,15 +102,15 @@ def known_exports() -> tuple[Export, ...]:
 
 def clean_heading(label: str) -> str:
     """Return a label in NFKC and lower case, without spaces and marks. Its own brackets stay."""
-    flat = clean_text(unicodedata.normalize("NFKC", label[:_LONGEST])).replace(" ", "").lower()
-    return _FRONT.sub("", flat).rstrip(":*_")
+    flat = clean_text(unicodedata.normalize("NFKC", label[:_MAX_LABEL])).replace(" ", "").lower()
+    return _PREFIX.sub("", flat).rstrip(":*_")
 
 
 @cache
-def _known() -> dict[str, str]:
+def _labels() -> dict[str, str]:
     """Return cleaned label → field. A full label goes before shortened ones."""
     known: dict[str, str] = {}
-    for shorten in (clean_heading, _bare):
+    for shorten in (clean_heading, _shortest):
         for each in (*fields.fields().values(), *fields.registry_fields().values()):
             for label in each.labels:
                 known.setdefault(shorten(label), each.name)
@@ -119,29 +119,29 @@ def _known() -> dict[str, str]:
     return known
 
 
-def _shorter(label: str) -> Iterator[str]:
+def _forms(label: str) -> Iterator[str]:
     flat = clean_heading(label)
     yield flat
-    while (shorter := _LAST.sub("", flat)) != flat:
+    while (shorter := _SUFFIX.sub("", flat)) != flat:
         flat = shorter
         yield flat
 
 
-def _bare(label: str) -> str:
-    *_, shortest = _shorter(label)
-    return _JOINTS.sub("", shortest)
+def _shortest(label: str) -> str:
+    *_, shortest = _forms(label)
+    return _SEPARATORS.sub("", shortest)
 
 
 @lru_cache(maxsize=20_000)
 def field_of_heading(label: str) -> str:
     """Return the field that a label means by itself, or the empty string."""
-    known = _known()
-    found = next((known[each] for each in _shorter(label) if each in known), known.get(_bare(label), ""))
-    return "" if found and _remark_of_another(label, found) else found
+    known = _labels()
+    found = next((known[each] for each in _forms(label) if each in known), known.get(_shortest(label), ""))
+    return "" if found and _names_another(label, found) else found
 
 
 @cache
-def _others() -> dict[str, dict[str, tuple[str, ...]]]:
+def _words_of_others() -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the words of `other_columns.csv`, with the fields that stay the student's `under` and `beside` each."""
     return {
         row["word"]: {where: tuple(filter(None, row[where].split("|"))) for where in ("under", "beside")}
@@ -151,24 +151,24 @@ def _others() -> dict[str, dict[str, tuple[str, ...]]]:
 
 def is_of_another(group: str, name: str) -> bool:
     """Return whether a group's name gives the columns under it to another person or place."""
-    found = _ABOUT.match(clean_heading(group))
-    word = next((each for each in (clean_heading(group), found[1] if found else "") if each in _others()), "")
-    return bool(word) and not _stays(word, "under", name)
+    found = _GROUP.match(clean_heading(group))
+    word = next((each for each in (clean_heading(group), found[1] if found else "") if each in _words_of_others()), "")
+    return bool(word) and not _stays_with_student(word, "under", name)
 
 
-def _stays(word: str, where: str, name: str) -> bool:
-    return any(name == still or name.startswith(f"{still}_") for still in _others()[word][where])
+def _stays_with_student(word: str, where: str, name: str) -> bool:
+    return any(name == still or name.startswith(f"{still}_") for still in _words_of_others()[word][where])
 
 
-def _remark_of_another(label: str, name: str) -> bool:
+def _names_another(label: str, name: str) -> bool:
     """Return whether a remark in brackets gives a field to others; 家庭住址（户籍所在地） only says which address."""
     for remark in _BRACKETS.findall(clean_heading(label)):
-        if _NOT.search(remark):
+        if _NEGATION.search(remark):
             continue
-        found = _ABOUT.match(remark)
-        whole = found[1] if found else remark
-        words = [word for word in _others() if (word in remark if len(word) > 1 else whole == word)]
-        if words and not any(_stays(word, "beside", name) for word in words):
+        found = _GROUP.match(remark)
+        subject = found[1] if found else remark
+        words = [word for word in _words_of_others() if (word in remark if len(word) > 1 else subject == word)]
+        if words and not any(_stays_with_student(word, "beside", name) for word in words):
             return True
     return False
 
@@ -179,15 +179,15 @@ def joined_field(upper: str, lower: str) -> str:
         return field_of_heading(upper)
     if not upper or clean_heading(upper) == clean_heading(lower):
         return field_of_heading(lower)
-    stems = [upper, *(_bare(upper).removesuffix(tail) for tail in ("", "地", "信息", "地址"))]
+    groups = [upper, *(_shortest(upper).removesuffix(tail) for tail in ("", "地", "信息", "地址"))]
     lowers = dict.fromkeys([lower, _LEVELS.get(field_of_heading(lower), lower)])
-    for stem, part in product(stems, lowers):
+    for stem, part in product(groups, lowers):
         # `part` needs brackets in the label itself: text in a label's brackets is ignored otherwise, and a person's row
         # below the header would be read as its second row.
         found = (
             field_of_heading(f"{stem}{part}")
             or field_of_heading(f"{stem}所在{part}")
-            or _known().get(clean_heading(f"{stem}({part})"))
+            or _labels().get(clean_heading(f"{stem}({part})"))
         )
         if found:
             return found
@@ -199,26 +199,26 @@ def joined_field(upper: str, lower: str) -> str:
 @lru_cache(maxsize=20_000)
 def near_field(label: str) -> str:
     """Return the one field whose label differs by one character (added, left out, changed, swapped), or ""."""
-    bare = _bare(label)
+    bare = _shortest(label)
     if len(bare) < 3 or field_of_heading(label):
         return ""
-    close = {
-        name for known, name in _known().items() if len(known) >= 3 and OSA.distance(bare, known, score_cutoff=1) <= 1
+    names = {
+        name for known, name in _labels().items() if len(known) >= 3 and OSA.distance(bare, known, score_cutoff=1) <= 1
     }
-    return close.pop() if len(close) == 1 else ""
+    return names.pop() if len(names) == 1 else ""
 
 
 @lru_cache(maxsize=20_000)
 def likely_field(label: str) -> str:
     """Return the field that an unknown heading may mean, by a shared part or one wrong character, or ""."""
-    bare = _bare(label)
-    others = any(word in bare for word in _others() if len(word) > 1)
-    held = [known for known in _known() if len(known) >= _SHORTEST and known in bare and not others]
-    if held:
-        return _known()[max(held, key=len)]
+    bare = _shortest(label)
+    of_another = any(word in bare for word in _words_of_others() if len(word) > 1)
+    contained = [known for known in _labels() if len(known) >= _MIN_PART and known in bare and not of_another]
+    if contained:
+        return _labels()[max(contained, key=len)]
     if near := near_field(label):
         return near
-    if len(bare) < _SHORTEST or others:
+    if len(bare) < _MIN_PART or of_another:
         return ""
-    holding = {name for known, name in _known().items() if bare in known}
-    return holding.pop() if len(holding) == 1 else ""
+    containing = {name for known, name in _labels().items() if bare in known}
+    return containing.pop() if len(containing) == 1 else ""

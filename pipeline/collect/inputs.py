@@ -20,11 +20,11 @@ from pipeline.errors import ConfigurationError, InputError, reason_of
 
 GSHEET = "gsheet:"
 _SHEET = re.compile(GSHEET + r"(?:https://docs\.google\.com/spreadsheets/d/)?([A-Za-z0-9_-]+)(?:/[^#]*)?(?:#(.+))?")
-_LARGEST = 4 << 30  # bytes; more than this is no cohort's table
-_MOST = 240 << 20  # of XML in one workbook: 8,000 rows of 36 cells are 13 MB
-_PICTURE = 20 << 20
-_PICTURES = 512 << 20  # all of one workbook: 8,000 portraits of 60 KB
-_ENTRIES = 20_000
+_MAX_BYTES = 4 << 30  # bytes; more than this is no cohort's table
+_MAX_XML = 240 << 20  # of XML in one workbook: 8,000 rows of 36 cells are 13 MB
+_MAX_PICTURE = 20 << 20
+_MAX_PICTURES = 512 << 20  # all of one workbook: 8,000 portraits of 60 KB
+_MAX_ENTRIES = 20_000
 _XML = (".xml", ".rels", ".bin", "mimetype")
 _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".emf", ".wmf", ".tif", ".tiff", ".webp")
 _DAMAGED = "请用 Excel 或 WPS 打开并修复，另存为 xlsx 后再放回来；打不开就请对方重新发来"
@@ -77,39 +77,39 @@ def files_of(source: str, folder: Path) -> tuple[list[Path], list[Note]]:
     Of links to one file the first path counts: a link to a folder above would show all files again, forty levels deep.
     """
     pattern = str(Path(source).expanduser())
-    named = folder / pattern
+    exact = folder / pattern
     matched = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207  # absolute patterns too
-    found = [named] if named.exists() else [folder / path for path in matched]
-    first = {os.path.realpath(path): path for path in reversed(found)}
-    found = [path for path in found if first[os.path.realpath(path)] == path]
-    if named.is_dir():
+    paths = [exact] if exact.exists() else [folder / path for path in matched]
+    first = {os.path.realpath(path): path for path in reversed(paths)}
+    paths = [path for path in paths if first[os.path.realpath(path)] == path]
+    if exact.is_dir():
         raise InputError("这里需要文件，却是一个文件夹", where=source, remedy=f"请写成 {source.rstrip('/')}/*")
     notes = [
-        Note("info", name_of(path, folder), "", 0, "临时文件或系统文件，未读取") for path in found if _is_litter(path)
+        Note("info", name_of(path, folder), "", 0, "临时文件或系统文件，未读取") for path in paths if _is_hidden(path)
     ]
-    notes += [Note("info", name_of(path, folder), "", 0, "是文件夹，未读取") for path in found if path.is_dir()]
-    files = [path for path in found if not path.is_dir() and not _is_litter(path)]
+    notes += [Note("info", name_of(path, folder), "", 0, "是文件夹，未读取") for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir() and not _is_hidden(path)]
     if not files:
         raise InputError("没有找到文件", where=source, remedy="请把文件放进这个位置，或改正 cohort.toml 中的路径")
     return files, notes
 
 
-def _is_litter(path: Path) -> bool:
+def _is_hidden(path: Path) -> bool:
     return path.name.startswith(("~$", ".")) or path.name in ("Thumbs.db", "desktop.ini")
 
 
 def read_content(path: Path, folder: Path) -> Content:
     """Read a file once. Raises InputError if it is not regular, outside the folder, unreadable, or above 4 GB."""
     name = name_of(path, folder)
-    stands = Path(os.path.normpath(path))
-    if stands.is_relative_to(folder) and not Path(os.path.realpath(path)).is_relative_to(folder.resolve()):
+    normalised = Path(os.path.normpath(path))
+    if normalised.is_relative_to(folder) and not Path(os.path.realpath(path)).is_relative_to(folder.resolve()):
         remedy = "请把文件本身放进来，或在 cohort.toml 中写它真正的位置"
         raise InputError("是一个指向届别文件夹之外的链接，没有读取", where=name, remedy=remedy)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would block, a device never end
             raise InputError("不是普通文件（是管道、设备或文件夹）", where=name, remedy="请把真正的文件放在这里")
-        if status.st_size > _LARGEST:
+        if status.st_size > _MAX_BYTES:
             what = f"文件有 {status.st_size >> 30} GB，太大"
             raise InputError(what, where=name, remedy="请分成几个文件，或存为 Parquet")
         data = path.read_bytes()
@@ -120,10 +120,10 @@ def read_content(path: Path, folder: Path) -> Content:
     return Content(name, data, hashlib.sha256(data).hexdigest(), path)
 
 
-def keep_bytes(content: Content, keep: Path | None) -> None:
+def store_copy(content: Content, folder: Path | None) -> None:
     """Write the bytes atomically to `<keep>/<sha256>`, once per content, readable by the owner only."""
-    if keep is not None and not (keep / content.sha256).exists():
-        write_atomically(keep / content.sha256, content.data, contended=True)
+    if folder is not None and not (folder / content.sha256).exists():
+        write_atomically(folder / content.sha256, content.data, contended=True)
 
 
 class Archive:
@@ -133,7 +133,7 @@ class Archive:
         """Read the directory of parts. Raise `InputError` if the file is damaged, encrypted or too large."""
         self.name = content.name
         self._parts: dict[str, bytes] = {}
-        self._room = _PICTURES
+        self._picture_bytes_left = _MAX_PICTURES
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content.data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError):
@@ -145,7 +145,7 @@ class Archive:
         if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
             raise self._damaged("压缩方法不是表格软件用的")
         text = sum(info.file_size for info in infos if not info.filename.lower().endswith(_MEDIA))
-        if text > _MOST or len(infos) > _ENTRIES:
+        if text > _MAX_XML or len(infos) > _MAX_ENTRIES:
             remedy = "请只留有内容的行和列，分成几个文件，或另存为 CSV、Parquet"
             raise InputError(f"展开后有 {text >> 20} MB，太大，未读取", where=self.name, remedy=remedy)
 
@@ -155,42 +155,42 @@ class Archive:
     def __contains__(self, part: str) -> bool:
         return part in self.names
 
-    def part(self, name: str) -> bytes:
+    def read(self, name: str) -> bytes:
         """Return a part's bytes, b"" if it is missing. Raise `InputError` if it is damaged or longer than declared."""
         if name not in self._parts:
             self._parts[name] = self._inflate(name) if name in self.names else b""
         return self._parts[name]
 
-    def forget(self, name: str) -> None:
+    def discard(self, name: str) -> None:
         """Drop a part's bytes from the cache."""
         self._parts.pop(name, None)
 
     def _inflate(self, name: str) -> bytes:
         info = copy(self.names[name])
-        claimed = info.file_size
+        declared = info.file_size
         if name.lower().endswith(_MEDIA):
-            if claimed > min(_PICTURE, self._room):
+            if declared > min(_MAX_PICTURE, self._picture_bytes_left):
                 return b""
-            self._room -= claimed
+            self._picture_bytes_left -= declared
         info.file_size += 1  # one byte more than the directory says, so that a longer part is noticed
         try:
             with self._zip.open(info) as part:
                 data = part.read(info.file_size)
-                longer = len(data) > claimed or part.read(1)
+                too_long = len(data) > declared or part.read(1)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
             raise self._damaged("文件的一部分已损坏") from None
-        if longer:
+        if too_long:
             raise self._damaged("有一部分比目录所写的大，文件已损坏")
         return data
 
-    def measured(self) -> bytes:
+    def rebuilt(self) -> bytes:
         """Return the workbook rebuilt from its measured XML parts, uncompressed.
 
         Two readers of zips may disagree about one file (two directories, one name twice), so libraries get these bytes.
         """
         out = io.BytesIO()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as whole:
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name in self.names:
                 if name.lower().endswith(_XML):
-                    whole.writestr(zipfile.ZipInfo(name), self.part(name))
+                    archive.writestr(zipfile.ZipInfo(name), self.read(name))
         return out.getvalue()

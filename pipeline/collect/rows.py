@@ -15,7 +15,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from pipeline import fields
 from pipeline.collect import skipping
-from pipeline.collect.cell_text import blank_column, filled_columns, text_table, widened
+from pipeline.collect.cell_text import blank_column, filled_columns, padded_table, text_table
 from pipeline.collect.collected import (
     CELLS,
     EXTRAS,
@@ -23,19 +23,19 @@ from pipeline.collect.collected import (
     Grid,
     Level,
     Note,
-    combined,
-    joined_frames,
+    combine,
+    concat_frames,
     text_frame,
 )
-from pipeline.collect.header import LOOK_DOWN, Header, find_header, texts_above
+from pipeline.collect.header import SEARCHED_ROWS, Header, find_header, texts_above
 from pipeline.collect.source_columns import (
-    IN_REGISTRY,
     KEYS,
+    REGISTRY_FIELDS,
     SourceColumns,
     constants,
     declared_headings,
     headings_found,
-    lacking,
+    missing_labels,
     resolved,
     shortened,
 )
@@ -44,9 +44,9 @@ Needs = tuple[tuple[str, ...], ...]
 """What a worksheet must have to be read: one field at least of each group."""
 
 SUBMISSION: Needs = (("name",), ("id_number", "student_number"))
-REGISTRY: Needs = tuple((name,) for name in IN_REGISTRY)
-_TOLD = 40  # columns that one message names
-_SAMPLE = 5_000  # rows of an unknown column that are sampled
+REGISTRY: Needs = tuple((name,) for name in REGISTRY_FIELDS)
+_MAX_NAMED = 40  # columns that one message names
+_SAMPLE_ROWS = 5_000  # rows of an unknown column that are sampled
 
 
 def rows_of_grid(
@@ -57,32 +57,32 @@ def rows_of_grid(
     `declared` is `columns` of `cohort.toml`. A worksheet with people that lacks a group of `needs` gives no row and an
     error note. One without people gives an info note.
     """
-    head = grid.values[: LOOK_DOWN + 3]
+    head = grid.values[: SEARCHED_ROWS + 3]
     header = find_header(head, declared_headings(declared or {}))
     if header is None:
-        return _nothing(grid, _no_header(grid))
+        return _empty(grid, _no_header(grid))
     body = _body(grid, header)
-    given = constants(declared or {}, grid.sheet, texts_above(head, header.bottom))
+    fixed = constants(declared or {}, grid.sheet, texts_above(head, header.bottom))
     filled = set(filled_columns(body))
-    twice = [(name, [at for at in same if at in filled] or same[:1]) for name, same in header.twice]
-    header = replace(header, columns=header.columns | {name: same[0] for name, same in twice})
-    header, columns = resolved(header, body, filled, (grid.file, grid.sheet, header.bottom + 1), given)
+    duplicates = [(name, [at for at in same if at in filled] or same[:1]) for name, same in header.duplicates]
+    header = replace(header, columns=header.columns | {name: same[0] for name, same in duplicates})
+    header, columns = resolved(header, body, filled, (grid.file, grid.sheet, header.bottom + 1), fixed)
     missing = [group for group in needs if not columns.fields.intersection(group)]
     if missing and not columns.fields.intersection(KEYS) and skipping.looks_like_people(head[: header.bottom + 1]):
-        return _nothing(grid, _no_header(grid))  # labels and values side by side: a form of one person
+        return _empty(grid, _no_header(grid))  # labels and values side by side: a form of one person
     if missing:
         return _refused(grid, header, body, columns, missing)
     notes = [*grid.notes, *_header_notes(grid, header)]
-    clash = [text for _, same in twice if (text := _clash(header, body, same))]
+    clash = [text for _, same in duplicates if (text := _clash(header, body, same))]
     if clash:
-        told = [_note(grid, "error", text, header.bottom) for text in clash]
-        return replace(_nothing(grid, *told), columns=(replace(columns, refused=clash[0]),))
-    return _mapped(grid, header, body, wanted, notes, columns, given)
+        notes_of_clash = [_note(grid, "error", text, header.bottom) for text in clash]
+        return replace(_empty(grid, *notes_of_clash), columns=(replace(columns, refused=clash[0]),))
+    return _map_rows(grid, header, body, wanted, notes, columns, fixed)
 
 
-def values_below(grid: Grid, has: SourceColumns, at: int) -> list[str]:
+def values_below(grid: Grid, source: SourceColumns, at: int) -> list[str]:
     """Return the first filled values below a worksheet's headings in column `at`."""
-    below = grid.values[has.row :][:_SAMPLE] if at >= 0 else []
+    below = grid.values[source.row :][:_SAMPLE_ROWS] if at >= 0 else []
     return [text for row in below if at < len(row) and (text := row[at].strip())]
 
 
@@ -92,31 +92,31 @@ def _refused(
     """Return no rows, with an error note if a key column is filled or the rows look like people."""
     filled = set(filled_columns(body))
     keys = any(header.columns.get(key) in filled for key in KEYS)
-    if not keys and not skipping.looks_like_people(grid.values[:_SAMPLE]):
-        return _nothing(grid, _note(grid, "info", "表头下面没有学生，不是登记表，已跳过", header.bottom))
-    lacks = "、".join(" 或 ".join(lacking(columns, [name]) for name in group) for group in missing)
-    why = f"表头缺少 {lacks} 这一列"
+    if not keys and not skipping.looks_like_people(grid.values[:_SAMPLE_ROWS]):
+        return _empty(grid, _note(grid, "info", "表头下面没有学生，不是登记表，已跳过", header.bottom))
+    labels = "、".join(" 或 ".join(missing_labels(columns, [name]) for name in group) for group in missing)
+    why = f"表头缺少 {labels} 这一列"
     message = (
         f"{why}，本表未读取。找到的列名：{headings_found([columns])}。请补上这一列，"
         '或在 cohort.toml 的 columns 里写明哪一列是它，或写固定的内容，如 "学历" = "=本科"（mingce columns 会逐列问）'
     )
-    nothing = _nothing(grid, _note(grid, "error", message, header.bottom))
-    return replace(nothing, columns=(replace(columns, refused=why),))
+    empty = _empty(grid, _note(grid, "error", message, header.bottom))
+    return replace(empty, columns=(replace(columns, refused=why),))
 
 
 def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note:
     return Note(level, grid.file, grid.sheet, 0 if at is None else at + 1, message)
 
 
-def _nothing(grid: Grid, *notes: Note) -> Collected:
-    return replace(combined([]), notes=[*grid.notes, *notes], pictures=grid.pictures)
+def _empty(grid: Grid, *notes: Note) -> Collected:
+    return replace(combine([]), notes=[*grid.notes, *notes], pictures=grid.pictures)
 
 
 def _no_header(grid: Grid) -> Note:
     filled = [row for row in grid.values if any(cell.strip() for cell in row)]
     if not filled:
         return _note(grid, "info", "空表，已跳过")
-    if skipping.looks_like_people(filled[:_SAMPLE]):
+    if skipping.looks_like_people(filled[:_SAMPLE_ROWS]):
         message = (
             "有学生数据，但没有找到表头，未读取。请在第一行写上列名（姓名、身份证号码、学号等），每个学生一行；"
             "一人一张的登记表（标签和内容并排）请汇总成一张表"
@@ -127,14 +127,14 @@ def _no_header(grid: Grid) -> Note:
 
 def _header_notes(grid: Grid, header: Header) -> list[Note]:
     notes: list[Note] = []
-    for label, name, column in header.beside[:_TOLD]:
-        both = f"{xl_col_to_name(column)} 列（{shortened(label)}）与 {xl_col_to_name(header.columns[name])} 列"
-        text = f"{both}都是{fields.label(name)}，以后者为准，前者原样保留"
+    for label, name, column in header.alternatives[:_MAX_NAMED]:
+        text_start = f"{xl_col_to_name(column)} 列（{shortened(label)}）与 {xl_col_to_name(header.columns[name])} 列"
+        text = f"{text_start}都是{fields.label(name)}，以后者为准，前者原样保留"
         notes.append(_note(grid, "warning", text, header.bottom))
     if header.unknown:
         labels = [shortened(label) for label in header.unknown.values()]
-        more = f" 等 {len(labels)} 列" if len(labels) > _TOLD else ""
-        text = f"不认识的列：{'、'.join(labels[:_TOLD])}{more}，原样保留，不参与核对"
+        more = f" 等 {len(labels)} 列" if len(labels) > _MAX_NAMED else ""
+        text = f"不认识的列：{'、'.join(labels[:_MAX_NAMED])}{more}，原样保留，不参与核对"
         notes.append(_note(grid, "info", text, header.bottom))
     tops = [top for top, _, bottom, _ in grid.merged if header.bottom < top < bottom]
     if tops:
@@ -147,7 +147,7 @@ def _clash(header: Header, body: pa.Table, same: list[int]) -> str:
     first, *others = [_column(body, column) for column in same]
     if all(first.equals(other) for other in others):
         return ""
-    places = " 和 ".join(f"{xl_col_to_name(column)} 列" for column in same[:_TOLD])
+    places = " 和 ".join(f"{xl_col_to_name(column)} 列" for column in same[:_MAX_NAMED])
     return (
         f"列名 {shortened(header.labels[same[0]])} 出现了两次（{places}），内容不同，本表未读取。请删去或改名其中一列"
     )
@@ -163,36 +163,36 @@ def _body(grid: Grid, header: Header) -> pa.Table:
         return grid.table
     width = max((*map(len, below), grid.table.num_columns if grid.table is not None else 0), default=0)
     top = text_table(below, width)
-    return top if grid.table is None else pa.concat_tables([top, widened(grid.table, width)])
+    return top if grid.table is None else pa.concat_tables([top, padded_table(grid.table, width)])
 
 
-def _mapped(
+def _map_rows(
     grid: Grid,
     header: Header,
     body: pa.Table,
     wanted: Sequence[str],
     notes: list[Note],
-    has: SourceColumns,
+    source: SourceColumns,
     constants: Mapping[str, str],
 ) -> Collected:
     numbers = np.arange(body.num_rows, dtype="int64") + header.bottom + 2
     places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
     # the registry decides about submissions, and nothing about itself
-    sifted = skipping.filter_rows(body, header, (grid.file, grid.sheet), doubted="submitted_at" in wanted)
-    if isinstance(sifted, str):
-        return _nothing(grid, _note(grid, "error", sifted, header.bottom))
-    kept = sifted.kept
+    filtered = skipping.filter_rows(body, header, (grid.file, grid.sheet), doubted="submitted_at" in wanted)
+    if isinstance(filtered, str):
+        return _empty(grid, _note(grid, "error", filtered, header.bottom))
+    kept = filtered.kept
     columns = {name: _column(body, place) for name, place in places.items()}
     if columns and not kept.all():
         columns = {name: column.filter(pa.array(kept)) for name, column in columns.items()}
-    given = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
-    absent = {name: pd.Series(constants.get(name, ""), given.index, "str") for name in wanted if name not in places}
-    place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[kept], "why": sifted.why[kept].astype("str")}
-    rows = given.assign(**place, **absent)[[*place, *wanted]]
+    values = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
+    absent = {name: pd.Series(constants.get(name, ""), values.index, "str") for name in wanted if name not in places}
+    place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[kept], "why": filtered.why[kept].astype("str")}
+    rows = values.assign(**place, **absent)[[*place, *wanted]]
     extras, cells = _extras(grid, header, body, numbers, kept, wanted), _cells(grid, header, kept, places)
-    notes = [*notes, *sifted.notes]
-    has = replace(has, unused=not kept.any())
-    return Collected(rows, cells, extras, sifted.skipped, notes, [], (has,), grid.pictures)
+    notes = [*notes, *filtered.notes]
+    source = replace(source, unused=not kept.any())
+    return Collected(rows, cells, extras, filtered.skipped, notes, [], (source,), grid.pictures)
 
 
 def _extras(
@@ -207,17 +207,17 @@ def _extras(
             values = body.column(column).filter(pa.array(filled)).to_pandas()
             place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[filled], "column": label}
             parts.append(pd.DataFrame({**place, "value": values}))
-    return joined_frames(parts, EXTRAS).sort_values("row", kind="stable", ignore_index=True)
+    return concat_frames(parts, EXTRAS).sort_values("row", kind="stable", ignore_index=True)
 
 
 def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, int]) -> pd.DataFrame:
     names = {column: name for name, column in places.items()}
     below = header.bottom + 1
-    listed = [(c.row - below, c.column, c.kind, c.raw) for c in grid.cells if c.row >= below and c.column in names]
-    found = text_frame(["row", "column", "kind", "raw"], listed, numbers=["row", "column"])
+    items = [(c.row - below, c.column, c.kind, c.raw) for c in grid.cells if c.row >= below and c.column in names]
+    found = text_frame(["row", "column", "kind", "raw"], items, numbers=["row", "column"])
     if grid.table_cells is not None and len(grid.table_cells):
-        mine = grid.table_cells[grid.table_cells["column"].isin(list(names))]
-        found = pd.concat([found, mine.assign(row=mine["row"] + len(grid.values) - below)], ignore_index=True)
+        cells = grid.table_cells[grid.table_cells["column"].isin(list(names))]
+        found = pd.concat([found, cells.assign(row=cells["row"] + len(grid.values) - below)], ignore_index=True)
     position = np.cumsum(kept) - 1
     found = found[kept[found["row"].to_numpy(dtype="int64")]] if len(found) else found
     frame = found.assign(at=position[found["row"].to_numpy(dtype="int64")], field=found["column"].map(names))

@@ -12,7 +12,7 @@ from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import School
 from pipeline.collect.cell_text import all_rows
-from pipeline.collect.collected import Collected, Note, Reading, combined, text_frame
+from pipeline.collect.collected import Collected, Note, Reading, combine, text_frame
 from pipeline.collect.formats import read_file
 from pipeline.collect.headings import clean_heading
 from pipeline.collect.inputs import files_of, is_database
@@ -25,11 +25,11 @@ COUNSELORS = {"school": "学校名称", "college": "院系", "class_name": "班�
 DIFFERENCES = ["school", "student_number", "name", "change", "field", "old", "new"]
 CHANGES = {"added": "新增", "removed": "减少", "changed": "改动"}
 _OPTIONAL = {"aliases", "secretary", "email"}
-_KEY = ["school", "student_number", "turn"]
+_ROW_KEY = ["school", "student_number", "turn"]
 
 
 def read_registry(
-    school: School, cohort: Cohort, keep: Path | None, readings: Sequence[Reading] | None = None
+    school: School, cohort: Cohort, copies: Path | None, readings: Sequence[Reading] | None = None
 ) -> Collected:
     """Return one school's registry as given: `rows` are school_code, school, file, row, the registry's fields, email.
 
@@ -39,24 +39,24 @@ def read_registry(
         InputError: if any part cannot be read, because half a registry would make known students unknown.
         ConfigurationError: if a column that `cohort.toml` declares is missing.
     """
-    readings = read_sources(school.registry, cohort.folder, keep) if readings is None else readings
+    readings = read_sources(school.registry, cohort.folder, copies) if readings is None else readings
     wanted = [*fields.registry_columns(), "email"]  # which is compared with nothing: invitations go there
     parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for reading in readings for grid in reading.grids]
-    whole = combined(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))
-    notes = [note for reading in readings for note in reading.notes] + whole.notes
-    mistakes = undeclared(school.columns, whole.columns, f"[schools.columns]（{school.name}）")
+    registry = combine(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))
+    notes = [note for reading in readings for note in reading.notes] + registry.notes
+    mistakes = undeclared(school.columns, registry.columns, f"[schools.columns]（{school.name}）")
     if mistakes:
         raise ConfigurationError(mistakes, where=FILE_NAME)
-    faults = [note for note in notes if note.level == "error"]
-    if faults:
-        raise InputError(f"学籍库不完整（{faults[0]}）", where=school.name, remedy="请改正后再运行")
-    rows = whole.rows
+    errors = [note for note in notes if note.level == "error"]
+    if errors:
+        raise InputError(f"学籍库不完整（{errors[0]}）", where=school.name, remedy="请改正后再运行")
+    rows = registry.rows
     if not len(rows):
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
     rows["school"] = rows["school"].where(rows["school"] != "", school.name)
     rows.insert(0, "school_code", pd.Series(school.code, index=rows.index, dtype="str"))
     inputs = [each for reading in readings for each in reading.inputs]
-    return replace(whole, notes=notes + _error_values(rows, whole.cells), inputs=inputs)
+    return replace(registry, notes=notes + _error_values(rows, registry.cells), inputs=inputs)
 
 
 def _error_values(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
@@ -68,14 +68,14 @@ def _error_values(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
     return [Note("warning", str(first["file"]), "", int(first["row"]), message)]
 
 
-def read_sources(source: str, folder: Path, keep: Path | None) -> list[Reading]:
+def read_sources(source: str, folder: Path, copies: Path | None) -> list[Reading]:
     """Read a registry's file, glob or database. Relative paths start at `folder`."""
     if is_database(source):
         from pipeline.collect.arrow_tables import read_database
 
-        return [read_database(source, folder, keep)]
+        return [read_database(source, folder, copies)]
     paths, notes = files_of(source, folder)
-    return [Reading([], notes), *(read_file(path, folder, keep) for path in paths)]
+    return [Reading([], notes), *(read_file(path, folder, copies) for path in paths)]
 
 
 def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -90,9 +90,9 @@ def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
     counselors = _read_people(cohort, cohort.people.counselors, COUNSELORS, mistakes)
     known = [school.name for school in cohort.schools]
     for path, table in ((cohort.people.colleges, colleges), (cohort.people.counselors, counselors)):
-        strange = [name for name in dict.fromkeys(table["school"]) if name and name not in known]
-        if strange:  # nobody would get their mail
-            what = f"学校名称 {'、'.join(strange[:5])} 不在 cohort.toml 里（有 {'、'.join(known[:5])}）"
+        unknown = [name for name in dict.fromkeys(table["school"]) if name and name not in known]
+        if unknown:  # nobody would get their mail
+            what = f"学校名称 {'、'.join(unknown[:5])} 不在 cohort.toml 里（有 {'、'.join(known[:5])}）"
             mistakes.append(f"{path}：{what}，请改成一样的写法")
     if mistakes:
         raise ConfigurationError(mistakes, where="[people]")
@@ -127,10 +127,10 @@ def read_export(source: str) -> pd.DataFrame:
     readings = read_sources(source, Path.cwd(), None)
     wanted = fields.in_registry()
     parts = [rows_of_grid(grid, wanted) for reading in readings for grid in reading.grids]
-    faults = [str(note) for read in (*readings, *parts) for note in read.notes if note.level == "error"]
-    if faults:
-        raise InputError(faults[0], where=source, remedy="请改正后再比较")
-    rows = combined(parts, ["row", *wanted]).rows[wanted]
+    errors = [str(note) for read in (*readings, *parts) for note in read.notes if note.level == "error"]
+    if errors:
+        raise InputError(errors[0], where=source, remedy="请改正后再比较")
+    rows = combine(parts, ["row", *wanted]).rows[wanted]
     if not len(rows):
         raise InputError("没有学生", where=source, remedy="请核对文件")
     return rows.assign(**{name: rows[name].str.strip() for name in wanted})
@@ -142,48 +142,48 @@ def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     Columns are `DIFFERENCES`; change is added, removed or changed. An added or removed student has a blank field, and
     college and class as new or old. A student whose number changed is one student.
     """
-    before, after = _keyed(renumbered(old, new)), _keyed(new.assign(was=new["student_number"]))
-    both = before.index.intersection(after.index)
+    before, after = _with_row_key(renumbered(old, new)), _with_row_key(new.assign(was=new["student_number"]))
+    common = before.index.intersection(after.index)
     parts = [
-        _whole(after.loc[after.index.difference(before.index)], "added", "new"),
-        _whole(before.loc[before.index.difference(after.index)], "removed", "old"),
+        _whole_rows(after.loc[after.index.difference(before.index)], "added", "new"),
+        _whole_rows(before.loc[before.index.difference(after.index)], "removed", "old"),
     ]
-    sides = {"old": before.loc[both].stack(), "new": after.loc[both].stack()}
-    changed = pd.concat(sides, axis=1).rename_axis([*_KEY, "field"]).query("old != new").reset_index()
+    sides = {"old": before.loc[common].stack(), "new": after.loc[common].stack()}
+    changed = pd.concat(sides, axis=1).rename_axis([*_ROW_KEY, "field"]).query("old != new").reset_index()
     changed = changed.assign(field=changed["field"].replace("was", "student_number"), change="changed")
-    parts.append(changed.join(after["name"], on=_KEY)[DIFFERENCES])
-    whole = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
-    order = whole["field"].map({name: at for at, name in enumerate(["", *fields.names()])})
-    whole = whole.assign(order=order).sort_values(["school", "student_number", "order"], kind="stable")
-    return whole[DIFFERENCES].astype("str").reset_index(drop=True)
+    parts.append(changed.join(after["name"], on=_ROW_KEY)[DIFFERENCES])
+    rows = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
+    order = rows["field"].map({name: at for at, name in enumerate(["", *fields.names()])})
+    rows = rows.assign(order=order).sort_values(["school", "student_number", "order"], kind="stable")
+    return rows[DIFFERENCES].astype("str").reset_index(drop=True)
 
 
 def renumbered(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return `old` with the student numbers of `new`, matched by unique ID numbers. `was` holds the old numbers."""
-    gone, come = _apart(old, new), _apart(new, old)
-    pairs = gone.merge(come, on=["school", "id_number"], suffixes=("", "_now"))
+    removed, added = _rows_missing_in(old, new), _rows_missing_in(new, old)
+    pairs = removed.merge(added, on=["school", "id_number"], suffixes=("", "_now"))
     numbers = dict(zip(pairs["at"], pairs["student_number_now"], strict=True))
-    now = [numbers.get(at, number) for at, number in zip(old.index, old["student_number"], strict=True)]
-    return old.assign(was=old["student_number"], student_number=pd.Series(now, index=old.index, dtype="str"))
+    numbers_now = [numbers.get(at, number) for at, number in zip(old.index, old["student_number"], strict=True)]
+    return old.assign(was=old["student_number"], student_number=pd.Series(numbers_now, index=old.index, dtype="str"))
 
 
-def _apart(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+def _rows_missing_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     """Return key, ID number and index (`at`) of the rows that `others` lack, if their ID number is unique."""
     key = ["school", "student_number"]
-    alone = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key]))
-    own = rows[alone & (rows["id_number"] != "")][[*key, "id_number"]]
-    own = own.assign(at=own.index, id_number=own["id_number"].str.upper())
-    return own.drop_duplicates(["school", "id_number"], keep=False)
+    missing = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key]))
+    candidates = rows[missing & (rows["id_number"] != "")][[*key, "id_number"]]
+    candidates = candidates.assign(at=candidates.index, id_number=candidates["id_number"].str.upper())
+    return candidates.drop_duplicates(["school", "id_number"], keep=False)
 
 
-def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(turn=rows.groupby(["school", "student_number"]).cumcount()).set_index(_KEY)
+def _with_row_key(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(turn=rows.groupby(["school", "student_number"]).cumcount()).set_index(_ROW_KEY)
 
 
-def _whole(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
+def _whole_rows(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
     place = (rows["college"] + " " + rows["class_name"]).str.strip().to_numpy()
-    named = {"change": change, "field": "", "old": "", "new": ""} | {side: place}
-    return rows.reset_index()[["school", "student_number", "name"]].assign(**named)[DIFFERENCES]
+    columns = {"change": change, "field": "", "old": "", "new": ""} | {side: place}
+    return rows.reset_index()[["school", "student_number", "name"]].assign(**columns)[DIFFERENCES]
 
 
 def masked_differences(differences: pd.DataFrame) -> pd.DataFrame:

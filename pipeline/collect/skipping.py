@@ -35,7 +35,7 @@ _EXAMPLE = re.compile(
     r"|^[（(\[【]?(?:填写)?(?:示例|样例|范例|举例|例如?)[)）\]】]?\s*[:：]"
 )
 _EXAMPLE_NAME = re.compile(r"^.[*＊某xX]{1,3}$")
-_MASKED = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|范例|举例))"
+_MASKED_PATTERN = r"^\s*(?:\S[*＊×某]{1,3}\s*$|[（(【]?(?:填写)?(?:示例|样例|范例|举例))"
 _HINT = re.compile(
     r"必填|选填|请填|填写|格式|例如|^如|如[:：]|下拉|不填|可空|文本|[0-9]\s*位|与.+(?:一致|相同)|^[^/、]{1,8}(?:[/、][^/、]{1,8})+$"
 )
@@ -45,16 +45,16 @@ _MASKED_NAME = "示例行（姓名不全）"
 _OTHER_TABLE = "另一个表头，各列的顺序不同"
 _NUMBERS = ("id_number", "student_number")
 _KEYS = {"name", *_NUMBERS}  # a row with all three labels is a header
-_NEAR_TOP = 3  # example and hint rows are right below the header
-_NUMBER = "[0-9]{6}"
-_SIX = "([0-9]{6,}[Xx]?)"
-_DIGIT = "[0-9０-９].*[0-9０-９].*[0-9０-９]"  # three digits, whatever is between them
-_LONG = re.compile(r"\s*[0-9]{8,15}\s*")
+_TOP_ROWS = 3  # example and hint rows are right below the header
+_SIX_DIGITS = "[0-9]{6}"
+_LONG_DIGITS = "([0-9]{6,}[Xx]?)"
+_THREE_DIGITS = "[0-9０-９].*[0-9０-９].*[0-9０-９]"  # three digits, whatever is between them
+_LONG_NUMBER = re.compile(r"\s*[0-9]{8,15}\s*")
 _NAME = re.compile(r"\s*[\u4e00-\u9fff]{2,4}\s*")
-_FEW = 9  # filled cells of a row below the table, at most
-_WIDE = 40  # characters of a cell that are normalised
-_PORTION = 50_000  # rows that are Python text at a time
-_STRANGERS = 2_000_000  # rows that are checked one by one: more than an Excel sheet has
+_MAX_FOOTER_CELLS = 9  # filled cells of a row below the table, at most
+_MAX_CELL = 40  # characters of a cell that are normalised
+_PORTION_ROWS = 50_000  # rows that are Python text at a time
+_MAX_DOUBTFUL = 2_000_000  # rows that are checked one by one: more than an Excel sheet has
 
 
 class FilteredRows(NamedTuple):
@@ -67,13 +67,13 @@ class FilteredRows(NamedTuple):
 
 
 def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: bool) -> FilteredRows | str:
-    """Return the rows below a header of `place` (file, worksheet), or why none can be read, in Chinese.
+    """Return the rows below a header of `place` (file, worksheet), or a Chinese message why none can be read.
 
-    With `doubted`, the registry decides about rows with a number. Without (in a registry) a masked name is a person's.
+    With `doubted`, rows with a number are kept for the registry to decide about. Else a row with a masked name is kept.
     """
     blank = _blank_rows(body)
     doubtful = np.flatnonzero(_doubtful_rows(body, header) & ~blank)
-    if len(doubtful) > _STRANGERS:
+    if len(doubtful) > _MAX_DOUBTFUL:
         return f"有 {len(doubtful)} 行没有学号和身份证号码，不像登记表，本表未读取。请删去多余的行"
     why = _skip_reasons(body, header, doubtful)
     _mark_withdrawn(body, header, why)
@@ -86,24 +86,26 @@ def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, doubt
     kept = ~blank & (why == "")
     numbered = ~blank & _with_numbers(body, header, why)
     kept |= numbered if doubted else numbered & (why == _MASKED_NAME)
-    out = np.flatnonzero(~blank & ~kept)
-    listed = ((*place, int(at) + first, why[at], said) for at, said in zip(out, _numbers_in(body, out), strict=True))
-    return FilteredRows(kept, why, text_frame(SKIPPED, listed, ["row"]), notes)
+    rest = np.flatnonzero(~blank & ~kept)
+    rows = (
+        (*place, int(at) + first, why[at], number) for at, number in zip(rest, _numbers_in(body, rest), strict=True)
+    )
+    return FilteredRows(kept, why, text_frame(SKIPPED, rows, ["row"]), notes)
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
     """Return whether rows are people: an ID number, or three with number and name.
 
-    Our own examples, and what stands in a column with the heading 示例, do not count.
+    The examples of the collection workbook and the columns with the heading 示例 are left out.
     """
-    ours = {field.example for field in fields.fields().values()}
-    shown = {at for row in rows for at, cell in enumerate(row) if _EXAMPLE.search(cell.strip())}
-    rows = [[cell for at, cell in enumerate(row) if at not in shown and cell.strip() not in ours] for row in rows]
+    samples = {field.example for field in fields.fields().values()}
+    columns = {at for row in rows for at, cell in enumerate(row) if _EXAMPLE.search(cell.strip())}
+    rows = [[cell for at, cell in enumerate(row) if at not in columns and cell.strip() not in samples] for row in rows]
     # Only a short piece is normalised: NFKC may turn one character into eighteen.
-    pieces = (text for row in rows for cell in row for text in (cell, unicodedata.normalize("NFKC", cell[:_WIDE])))
-    if any(map(_PERSON.search, pieces)):
+    texts = (text for row in rows for cell in row for text in (cell, unicodedata.normalize("NFKC", cell[:_MAX_CELL])))
+    if any(map(_PERSON.search, texts)):
         return True
-    return sum(any(map(_LONG.fullmatch, row)) and any(map(_NAME.fullmatch, row)) for row in rows) >= _NEAR_TOP
+    return sum(any(map(_LONG_NUMBER.fullmatch, row)) and any(map(_NAME.fullmatch, row)) for row in rows) >= _TOP_ROWS
 
 
 def _blank_rows(body: pa.Table) -> np.ndarray:
@@ -118,14 +120,14 @@ def _blank_rows(body: pa.Table) -> np.ndarray:
 
 def _doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
     """Return a mask of rows to check one by one: near the top, without a number, or with a masked name."""
-    given = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
+    columns = {name: body.column(place) for name, place in header.columns.items() if place < body.num_columns}
     doubtful = np.ones(body.num_rows, dtype=bool)
     for name in _NUMBERS:
-        if name in given:
-            doubtful &= ~np.asarray(pc.match_substring_regex(given[name], _NUMBER))
-    doubtful[:_NEAR_TOP] = True
-    if "name" in given:
-        doubtful |= np.asarray(pc.match_substring_regex(given["name"], _MASKED))
+        if name in columns:
+            doubtful &= ~np.asarray(pc.match_substring_regex(columns[name], _SIX_DIGITS))
+    doubtful[:_TOP_ROWS] = True
+    if "name" in columns:
+        doubtful |= np.asarray(pc.match_substring_regex(columns["name"], _MASKED_PATTERN))
     return doubtful
 
 
@@ -135,65 +137,65 @@ def _skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.nd
     if not len(doubtful):
         return why
     filled = filled_columns(body)
-    look = _Look.of(header, filled)
-    narrow = body.select(filled)  # a stray heading may make thousands of blank columns
-    for start in range(0, len(doubtful), _PORTION):
-        places = doubtful[start : start + _PORTION]
-        columns = [column.to_pylist() for column in narrow.take(pa.array(places)).columns]
-        for at, cells in zip(places, zip(*columns, strict=True), strict=True):
-            why[at] = _reason(cells, look, near_top=bool(at < _NEAR_TOP))
+    layout = _RowLayout.of(header, filled)
+    filled_table = body.select(filled)  # a stray heading may make thousands of blank columns
+    for start in range(0, len(doubtful), _PORTION_ROWS):
+        rows = doubtful[start : start + _PORTION_ROWS]
+        columns = [column.to_pylist() for column in filled_table.take(pa.array(rows)).columns]
+        for at, cells in zip(rows, zip(*columns, strict=True), strict=True):
+            why[at] = _reason(cells, layout, near_top=bool(at < _TOP_ROWS))
     return why
 
 
 def _mark_withdrawn(body: pa.Table, header: Header, why: np.ndarray) -> None:
     """Write into `why` the rows that a form tool marks as withdrawn or rejected (`Export.states`)."""
-    states = {heading: words for export in header.words.exports for heading, words in export.states.items()}
+    states = {heading: words for export in header.dictionary.exports for heading, words in export.states.items()}
     for column, label in header.labels.items():
         words = states.get(clean_heading(label))
         if words and column < body.num_columns:
-            given = body.column(column).to_pandas().str.strip()
-            for at in np.flatnonzero(given.isin(list(words)).to_numpy() & (why == "")):
-                why[at] = f"{_WITHDRAWN}（{label}：{given.iloc[at]}）"
+            values = body.column(column).to_pandas().str.strip()
+            for at in np.flatnonzero(values.isin(list(words)).to_numpy() & (why == "")):
+                why[at] = f"{_WITHDRAWN}（{label}：{values.iloc[at]}）"
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Places of a row's cells among the filled columns; `numbers` are of ID card and student, `meant` the fields."""
+class _RowLayout:
+    """Positions among the filled columns: of the name, the two numbers, the cleaned labels, and the fields."""
 
     name: int | None
     numbers: list[int]
     labels: list[tuple[int, str]]
-    meant: dict[int, str]
-    unlike: int
-    """How many cells of a repeated header may differ from it; below 0 where there are too few to tell."""
+    fields: dict[int, str]
+    slack: int
+    """How many cells of a repeated header may differ from it. Negative if the header is too short to compare."""
 
     @classmethod
-    def of(cls, header: Header, filled: list[int]) -> _Look:
-        places = {column: at for at, column in enumerate(filled)}
-        known = {name: places[column] for name, column in header.columns.items() if column in places}
-        labels = [(places[column], clean_heading(label)) for column, label in header.labels.items() if column in places]
-        numbers = [known[name] for name in _NUMBERS if name in known]
-        meant = {at: name for name, at in known.items()}
-        return cls(known.get("name"), numbers, labels, meant, len(labels) - max(2, len(header.columns) // 2))
+    def of(cls, header: Header, filled: list[int]) -> _RowLayout:
+        index = {column: at for at, column in enumerate(filled)}
+        position = {name: index[column] for name, column in header.columns.items() if column in index}
+        labels = [(index[column], clean_heading(label)) for column, label in header.labels.items() if column in index]
+        numbers = [position[name] for name in _NUMBERS if name in position]
+        field_at = {at: name for name, at in position.items()}
+        return cls(position.get("name"), numbers, labels, field_at, len(labels) - max(2, len(header.columns) // 2))
 
 
 def _with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
     """Return a mask of skipped rows with a student's or ID number, without withdrawn and unread ones."""
-    asked = np.zeros(body.num_rows, dtype=bool)
+    numbered = np.zeros(body.num_rows, dtype=bool)
     for name in _NUMBERS:
         place = header.columns.get(name, body.num_columns)
         if place < body.num_columns:
-            asked |= np.asarray(pc.match_substring_regex(body.column(place), _DIGIT))
+            numbered |= np.asarray(pc.match_substring_regex(body.column(place), _THREE_DIGITS))
     withdrawn = np.array([str(each).startswith(_WITHDRAWN) for each in why], dtype=bool)
-    return asked & (why != "") & (why != _OTHER_TABLE) & ~withdrawn
+    return numbered & (why != "") & (why != _OTHER_TABLE) & ~withdrawn
 
 
 def _numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
     """Return each row's first number of six digits or more, masked if it may be an ID number."""
     numbers = pd.Series("", index=range(len(rows)), dtype="str")
-    narrow = body.select(filled_columns(body)).take(pa.array(rows))
-    for column in narrow.columns:
-        found = column.to_pandas().str.extract(_SIX, expand=False).fillna("")
+    filled_table = body.select(filled_columns(body)).take(pa.array(rows))
+    for column in filled_table.columns:
+        found = column.to_pandas().str.extract(_LONG_DIGITS, expand=False).fillna("")
         numbers = numbers.where(numbers != "", found)
     return [mask(number) for number in numbers]
 
@@ -201,37 +203,37 @@ def _numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
 def with_people(collected: Collected, people: np.ndarray) -> Collected:
     """Return `collected` with only the rows of the mask `people`; the others are added to `skipped`."""
     rows = collected.rows
-    saved = rows[people & (rows["why"] != "").to_numpy()]
+    rescued = rows[people & (rows["why"] != "").to_numpy()]
     message = "这一行像{}，但学号或身份证号码在学籍中，按学生的提交读取"
     notes = [
         Note("info", file, sheet, row, message.format(why))
-        for file, sheet, row, why in zip(*(saved[name] for name in [*POSITION, "why"]), strict=True)
+        for file, sheet, row, why in zip(*(rescued[name] for name in [*POSITION, "why"]), strict=True)
     ]
-    given = rows["student_number"].where(rows["student_number"] != "", rows["id_number"])
-    out = rows.assign(number=given)[~people][SKIPPED]
-    places = pd.MultiIndex.from_frame(out[POSITION])
+    number = rows["student_number"].where(rows["student_number"] != "", rows["id_number"])
+    others = rows.assign(number=number)[~people][SKIPPED]
+    positions = pd.MultiIndex.from_frame(others[POSITION])
     extras, cells = collected.extras, collected.cells
     cells = cells[people[cells["at"].to_numpy()]]
-    skipped = pd.concat([collected.skipped, out.assign(number=out["number"].map(mask))], ignore_index=True)
+    skipped = pd.concat([collected.skipped, others.assign(number=others["number"].map(mask))], ignore_index=True)
     return replace(
         collected,
         rows=rows[people].reset_index(drop=True),
         cells=cells.assign(at=(np.cumsum(people) - 1)[cells["at"].to_numpy()]).reset_index(drop=True),
-        extras=extras[~pd.MultiIndex.from_frame(extras[POSITION]).isin(places)].reset_index(drop=True),
+        extras=extras[~pd.MultiIndex.from_frame(extras[POSITION]).isin(positions)].reset_index(drop=True),
         skipped=skipped.sort_values(POSITION, kind="stable", ignore_index=True),
         notes=[*collected.notes, *notes],
     )
 
 
-def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
+def _reason(cells: Sequence[str], layout: _RowLayout, *, near_top: bool) -> str:
     filled = [cell for cell in cells if cell.strip()]
     if not filled:
         return "只有空格"
-    name = "" if look.name is None else cells[look.name].strip()
-    numbers = [cells[at].strip() for at in look.numbers]
-    if field_of_heading(name) and _heads_other_table(cells, look):
+    name = "" if layout.name is None else cells[layout.name].strip()
+    numbers = [cells[at].strip() for at in layout.numbers]
+    if field_of_heading(name) and _heads_other_table(cells, layout):
         return _OTHER_TABLE
-    if _repeats(cells, look):
+    if _repeats_header(cells, layout):
         return "重复的表头"
     if near_top and is_code_row(cells):
         return "字段代码或类型"
@@ -239,22 +241,22 @@ def _reason(cells: Sequence[str], look: _Look, *, near_top: bool) -> str:
         return "示例行"
     if _EXAMPLE_NAME.search(name) and (near_top or not any(map(_PERSON.fullmatch, numbers[:1]))):
         return _MASKED_NAME
-    if any(re.search(_NUMBER, number) for number in numbers):
+    if any(re.search(_SIX_DIGITS, number) for number in numbers):
         return ""
-    if _signed(filled):
+    if _ends_table(filled):
         return "表下备注"
     if any(_TOTAL.search(cell) for cell in filled[:3]):
         return "合计行"
-    if near_top and _hints(filled, name):
+    if near_top and _is_hint_row(filled, name):
         return "填写说明"
     if not (name or any(numbers)) and (len(filled) <= 2 or _REMARK.search(filled[0])):
         return "没有姓名、身份证号码和学号的备注行"
-    if not name and any(numbers) and len(filled) <= _FEW:
+    if not name and any(numbers) and len(filled) <= _MAX_FOOTER_CELLS:
         return "没有姓名，号码也不像身份证号码和学号"  # of a small table below: 院系 男 女 合计
     return "表下备注" if len(filled) <= 3 and _REMARK.search(filled[0]) else ""
 
 
-def _hints(filled: list[str], name: str) -> bool:
+def _is_hint_row(filled: list[str], name: str) -> bool:
     """Return whether a row explains how to fill in: by its first cell, or half of its cells if none is a name."""
     if _HINTS.match(filled[0].strip()):
         return True
@@ -262,29 +264,29 @@ def _hints(filled: list[str], name: str) -> bool:
     return not named and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled)
 
 
-def _repeats(cells: Sequence[str], look: _Look) -> bool:
-    unlike = look.unlike
-    for at, label in look.labels:
-        if unlike < 0:
+def _repeats_header(cells: Sequence[str], layout: _RowLayout) -> bool:
+    slack = layout.slack
+    for at, label in layout.labels:
+        if slack < 0:
             return False
         cell = cells[at]
-        same = bool(cell) and field_of_heading(cell) == look.meant.get(at)  # the same column by another name
-        unlike -= not (same or (label.endswith(clean_heading(cell)) if cell else not label))  # a title may come before
-    return unlike >= 0
+        same = bool(cell) and field_of_heading(cell) == layout.fields.get(at)  # the same column by another name
+        slack -= not (same or (label.endswith(clean_heading(cell)) if cell else not label))  # a title may come before
+    return slack >= 0
 
 
-def _heads_other_table(cells: Sequence[str], look: _Look) -> bool:
+def _heads_other_table(cells: Sequence[str], layout: _RowLayout) -> bool:
     found = {at: name for at, cell in enumerate(cells) if cell and (name := field_of_heading(cell))}
-    labels = dict(look.labels)
+    labels = dict(layout.labels)
     return set(found.values()) >= _KEYS and any(
-        name != look.meant.get(at) and not labels.get(at, "").endswith(clean_heading(cells[at]))
+        name != layout.fields.get(at) and not labels.get(at, "").endswith(clean_heading(cells[at]))
         for at, name in found.items()
     )
 
 
-def _signed(filled: list[str]) -> bool:
+def _ends_table(filled: list[str]) -> bool:
     """Return whether a row has signatures or ends the table: 制表人：… 审核人：… 日期：…, in any cells."""
-    if len(filled) > _FEW:
+    if len(filled) > _MAX_FOOTER_CELLS:
         return False
     marks = [bool(_REMARK.search(cell) or _SIGNED.search(cell)) for cell in filled]
     return any(map(_END.search, filled)) or sum(marks) >= 2

@@ -20,15 +20,15 @@ from pipeline.knowledge.regions import LEVELS, split_regions
 from pipeline.logs import mask
 
 KEYS = ("name", "id_number", "student_number")
-IN_REGISTRY = ("student_number", "id_number", "name", "college", "class_name", "major", "education_level")
+REGISTRY_FIELDS = ("student_number", "id_number", "name", "college", "class_name", "major", "education_level")
 """What a registry must have; a constant will do (contract, *Columns*)."""
-_LONGEST = 40  # characters of a heading in a message
-_TOLD = 40  # headings in one message
-_PROVED = 0.9  # share of a column's filled cells that must prove it
-_HINTS = 4  # hint rows between a header and its first student
-_MOST = 0.5  # share of a column's places that must name the other level
-_FIRST = 5_000  # rows of a column that are read
-_LOOKED_AT = 2_000  # filled cells from the top that are checked
+_MAX_HEADING = 40  # characters of a heading in a message
+_MAX_LISTED = 40  # headings in one message
+_PROOF_SHARE = 0.9  # share of a column's filled cells that must prove it
+_HINT_ROWS = 4  # hint rows between a header and its first student
+_LEVEL_SHARE = 0.5  # share of a column's places that must name the other level
+_ROWS_READ = 5_000  # rows of a column that are read
+_CELLS_CHECKED = 2_000  # filled cells from the top that are checked
 
 
 @dataclass(frozen=True)
@@ -80,24 +80,24 @@ class SourceColumns:
 
 
 def resolved(
-    header: Header, body: pa.Table, filled: Collection[int], place: tuple[str, str, int], given: Mapping[str, str]
+    header: Header, body: pa.Table, filled: Collection[int], place: tuple[str, str, int], fixed: Mapping[str, str]
 ) -> tuple[Header, SourceColumns]:
-    """Return a header with a column that its rows `body` prove, without those of option numbers; and its columns.
+    """Return the header and its columns, corrected by the rows `body`: an ID column added, option numbers removed.
 
-    `filled` are the columns with text, `place` is (file, worksheet, row of the header), `given` constants by field.
+    `filled` are the columns with text, `place` is (file, worksheet, row of the header), `fixed` constants by field.
     """
-    samples = {at: body.column(at).slice(0, _FIRST).to_pandas() for at in header.unknown if at in filled}
-    header = _with_proved(header, samples)
+    samples = {at: body.column(at).slice(0, _ROWS_READ).to_pandas() for at in header.unknown if at in filled}
+    header = _with_id_column(header, samples)
     numbered = _option_numbers(header, body)
     header = replace(header, columns={name: at for name, at in header.columns.items() if name not in numbered})
-    asked = header.unknown.keys() & samples.keys()
-    read = {column: name for name, column in header.columns.items() if name not in given}
+    asked_columns = header.unknown.keys() & samples.keys()
+    read = {column: name for name, column in header.columns.items() if name not in fixed}
     columns: list[SourceColumn] = []
     for at, label in header.labels.items():
-        name, likely = read.get(at, ""), likely_field(label) if at in asked else ""
+        name, likely = read.get(at, ""), likely_field(label) if at in asked_columns else ""
         columns.append(SourceColumn(at, label, name, header.rights.get(name, ""), likely))
-    columns += [SourceColumn(-1, value, name, "declared") for name, value in given.items()]
-    exports = tuple(export.name for export in header.words.exports)
+    columns += [SourceColumn(-1, value, name, "declared") for name, value in fixed.items()]
+    exports = tuple(export.name for export in header.dictionary.exports)
     joined = _joined_levels(header, body)
     return header, SourceColumns(*place, tuple(columns), exports, joined=joined, numbered=tuple(numbered))
 
@@ -107,20 +107,20 @@ def _joined_levels(header: Header, body: pa.Table) -> frozenset[str]:
     found: set[str] = set()
     for place in ("origin", "home"):
         names = {level: f"{place}_{level}" for level in LEVELS}
-        lost = [level for level, name in names.items() if name not in header.columns]
-        if 0 < len(lost) < len(names):
+        missing = [level for level, name in names.items() if name not in header.columns]
+        if 0 < len(missing) < len(names):
             cells = pd.concat([_values_of(header, body, name) for name in names.values()], axis=1)
-            rows = cells[(cells != "").any(axis=1)].head(_LOOKED_AT)
+            rows = cells[(cells != "").any(axis=1)].head(_CELLS_CHECKED)
             split = split_regions(*(rows.iloc[:, at] for at in range(len(names))))
-            found |= {names[level] for level in lost if split[level].ne("").mean() > _MOST}
+            found |= {names[level] for level in missing if split[level].ne("").mean() > _LEVEL_SHARE}
     return frozenset(found)
 
 
 def _values_of(header: Header, body: pa.Table, name: str) -> pd.Series:
     at = header.columns.get(name, body.num_columns)
     if at >= body.num_columns:
-        return pd.Series("", index=range(min(body.num_rows, _FIRST)), dtype="str")
-    return body.column(at).slice(0, _FIRST).to_pandas().str.strip()
+        return pd.Series("", index=range(min(body.num_rows, _ROWS_READ)), dtype="str")
+    return body.column(at).slice(0, _ROWS_READ).to_pandas().str.strip()
 
 
 def _option_numbers(header: Header, body: pa.Table) -> list[str]:
@@ -128,7 +128,7 @@ def _option_numbers(header: Header, body: pa.Table) -> list[str]:
 
     Columns that `cohort.toml` declares are read: the office's aliases give each number its meaning.
     """
-    if not any(export.numbered for export in header.words.exports):
+    if not any(export.numbered for export in header.dictionary.exports):
         return []
     found: list[str] = []
     for name, field in fields.fields().items():
@@ -140,16 +140,16 @@ def _option_numbers(header: Header, body: pa.Table) -> list[str]:
     return found
 
 
-def _with_proved(header: Header, samples: Mapping[int, pd.Series]) -> Header:
+def _with_id_column(header: Header, samples: Mapping[int, pd.Series]) -> Header:
     """Return the header plus the one nearly named column that right check characters prove to be 身份证号码."""
     if "id_number" in header.columns:
         return header
-    near = [at for at, label in header.unknown.items() if near_field(label) == "id_number" and at in samples]
-    proved = [at for at in near if are_id_numbers(samples[at])]
+    candidates = [at for at, label in header.unknown.items() if near_field(label) == "id_number" and at in samples]
+    proved = [at for at in candidates if are_id_numbers(samples[at])]
     if len(proved) != 1:
         return header
-    rights: dict[str, Right] = {**header.rights, "id_number": "values"}
-    return replace(header, columns={**header.columns, "id_number": proved[0]}, rights=rights)
+    right_of: dict[str, Right] = {**header.rights, "id_number": "values"}
+    return replace(header, columns={**header.columns, "id_number": proved[0]}, rights=right_of)
 
 
 def are_id_numbers(values: pd.Series) -> bool:
@@ -158,13 +158,13 @@ def are_id_numbers(values: pd.Series) -> bool:
     A first value without a number is a hint or a type (18位, C(18)) and does not count.
     """
     filled = values.str.strip().str.upper()
-    filled = filled[filled != ""].head(_LOOKED_AT).reset_index(drop=True)
-    filled = filled[filled.str.contains("[0-9]{6}") | (filled.index >= _HINTS)].reset_index(drop=True)
+    filled = filled[filled != ""].head(_CELLS_CHECKED).reset_index(drop=True)
+    filled = filled[filled.str.contains("[0-9]{6}") | (filled.index >= _HINT_ROWS)].reset_index(drop=True)
     if filled.empty:
         return False
     numbers = IdNumbers(filled)
     right = numbers.is_kind("resident", "residence_permit", "foreigner") & numbers.checksum_ok
-    return bool(right.mean() >= _PROVED)
+    return bool(right.mean() >= _PROOF_SHARE)
 
 
 def declared_headings(declared: Mapping[str, str]) -> dict[str, str]:
@@ -189,10 +189,10 @@ def labelled(name: str, texts: Sequence[str]) -> str:
     ]
     pairs = [(clean_heading(part[: colon.start()]), part[colon.end() :].strip()) for part in parts
              if (colon := re.search("[:：]", part))]  # fmt: skip
-    mine = {clean_heading(label) for label in fields.field_of(name).labels}
-    told = [value for label, value in pairs if label in mine and value]
+    labels = {clean_heading(label) for label in fields.field_of(name).labels}
+    values = [value for label, value in pairs if label in labels and value]
     plain = [part.strip() for part in parts if not re.search("[:：]", part)]
-    return told[0] if told else plain[-1] if plain else ""
+    return values[0] if values else plain[-1] if plain else ""
 
 
 def fields_read(sources: Iterable[SourceColumns]) -> frozenset[str]:
@@ -210,7 +210,7 @@ def undeclared(declared: Mapping[str, str], sources: Sequence[SourceColumns], wh
     ]
 
 
-def numbers_asked(sources: Iterable[SourceColumns]) -> list[str]:
+def number_questions(sources: Iterable[SourceColumns]) -> list[str]:
     """Return the question about the fields that hold only option numbers, or none."""
     names = dict.fromkeys(name for source in sources for name in source.numbered)
     if not names:
@@ -225,20 +225,20 @@ def numbers_asked(sources: Iterable[SourceColumns]) -> list[str]:
 def headings_found(sources: Iterable[SourceColumns]) -> str:
     """Return the headings of sources for a message."""
     headings = list(dict.fromkeys(c.heading for source in sources for c in source.columns if c.at >= 0))
-    more = f" 等 {len(headings)} 列" if len(headings) > _TOLD else ""
-    return "、".join(map(shortened, headings[:_TOLD])) + more
+    more = f" 等 {len(headings)} 列" if len(headings) > _MAX_LISTED else ""
+    return "、".join(map(shortened, headings[:_MAX_LISTED])) + more
 
 
-def lacking(source: SourceColumns, wanted: Collection[str]) -> str:
-    """Return the labels of wanted fields that a source lacks, each with its likeliest heading."""
+def missing_labels(source: SourceColumns, required: Collection[str]) -> str:
+    """Return the labels of required fields that a source lacks, each with the heading that may mean it."""
     likely = {column.likely: column.heading for column in source.questions}
     return "、".join(
         fields.label(name) + (f"（“{shortened(likely[name])}”是不是？）" if name in likely else "")
-        for name in wanted
+        for name in required
         if name not in source.fields
     )
 
 
 def shortened(heading: str) -> str:
     """Return a heading for a message, shortened and with numbers masked."""
-    return mask(heading if len(heading) <= _LONGEST else f"{heading[:_LONGEST]}…")
+    return mask(heading if len(heading) <= _MAX_HEADING else f"{heading[:_MAX_HEADING]}…")

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import Source
-from pipeline.collect.collected import Collected, Grid, Note, Reading, combined
+from pipeline.collect.collected import Collected, Grid, Note, Reading, combine
 from pipeline.collect.formats import DocumentError, read_file
 from pipeline.collect.inputs import files_of, is_gsheet
 from pipeline.collect.rows import SUBMISSION, rows_of_grid
@@ -17,11 +17,11 @@ from pipeline.collect.source_columns import SourceColumns, undeclared
 from pipeline.errors import ConfigurationError, InputError
 
 
-def refuse_nothing(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
-    """Raise `InputError` if no source could be read: none of `columns` is a form's."""
+def refuse_unread(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
+    """Raise `InputError` if no worksheet could be read."""
     if all(source.refused for source in columns):
-        faults = "；".join(str(note) for note in notes if note.level == "error") or "；".join(map(str, notes))
-        raise InputError(f"没有一个能读的提交文件（{faults}）", remedy="请按提示处理后再运行")
+        errors = "；".join(str(note) for note in notes if note.level == "error") or "；".join(map(str, notes))
+        raise InputError(f"没有一个能读的提交文件（{errors}）", remedy="请按提示处理后再运行")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Unit:
 def submission_units(cohort: Cohort) -> list[Unit]:
     """Return the units of `[submissions]` in reading order. A source without files becomes a unit with an error."""
     units: list[Unit] = []
-    seen: set[Path] = set()  # two globs may name one file, whose rows count once
+    visited: set[Path] = set()  # two globs may name one file, whose rows count once
     for source in cohort.submissions.sources:
         if is_gsheet(source.path):
             units.append(Unit(source, None))
@@ -45,16 +45,16 @@ def submission_units(cohort: Cohort) -> list[Unit]:
         try:
             paths, notes = files_of(source.path, cohort.folder)
         except InputError as error:
-            units.append(Unit(source, cohort.folder / source.path, (_fault(error),)))
+            units.append(Unit(source, cohort.folder / source.path, (_error_note(error),)))
             continue
         units += [
-            Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in seen
+            Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in visited
         ]
-        seen.update(paths)
+        visited.update(paths)
     return units
 
 
-def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
+def read_unit(unit: Unit, cohort: Cohort, copies: Path | None) -> Reading:
     """Return the worksheets of one unit, or an error note if it cannot be read. A document or picture is an info."""
     if any(note.level == "error" for note in unit.notes):
         return Reading([], list(unit.notes))
@@ -62,30 +62,30 @@ def read_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Reading:
         if unit.path is None:
             from pipeline.collect.google.read import read_sheet
 
-            reading = read_sheet(unit.source.path, cohort, keep)
+            reading = read_sheet(unit.source.path, cohort, copies)
         else:
-            reading = read_file(unit.path, cohort.folder, keep, unit.registries)
+            reading = read_file(unit.path, cohort.folder, copies, unit.registries)
     except DocumentError as error:
         reading = Reading([], [Note("info", error.where, "", 0, f"{error.what}，未读取")])
     except InputError as error:
-        reading = Reading([], [_fault(error)])
+        reading = Reading([], [_error_note(error)])
     return replace(reading, notes=[*unit.notes, *reading.notes])
 
 
-def _fault(error: InputError) -> Note:
+def _error_note(error: InputError) -> Note:
     remedy = f"。{error.remedy}" if error.remedy else ""
     return Note("error", error.where, "", 0, f"{error.what}{remedy}")
 
 
-def collect_unit(unit: Unit, cohort: Cohort, keep: Path | None) -> Collected:
+def collect_unit(unit: Unit, cohort: Cohort, copies: Path | None) -> Collected:
     """Return the rows of one unit, or an error note if it cannot be read."""
-    reading = read_unit(unit, cohort, keep)
-    declared, needs = cohort.submissions.declared(unit.source), () if unit.source.amends else SUBMISSION
-    sheets = [rows_of_grid(grid, fields.names(), declared, needs) for grid in reading.grids]
-    whole, school = combined(sheets), cohort.school_of_code(unit.source.school or "")
-    notes = reading.notes + whole.notes
-    notes = notes + _unread(reading.grids, whole, notes)
-    return replace(whole, notes=notes, inputs=reading.inputs, school=school.name if school else "")
+    reading = read_unit(unit, cohort, copies)
+    declared, required = cohort.submissions.declared(unit.source), () if unit.source.amends else SUBMISSION
+    sheets = [rows_of_grid(grid, fields.names(), declared, required) for grid in reading.grids]
+    collected, school = combine(sheets), cohort.school_of_code(unit.source.school or "")
+    notes = reading.notes + collected.notes
+    notes = notes + _unused_files(reading.grids, collected, notes)
+    return replace(collected, notes=notes, inputs=reading.inputs, school=school.name if school else "")
 
 
 def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[SourceColumns]]]) -> None:
@@ -94,15 +94,15 @@ def refuse_undeclared(cohort: Cohort, read: Sequence[tuple[Source, Sequence[Sour
         cohort.submissions.columns, [each for _, has in read for each in has], "[submissions.columns]"
     )
     for source in cohort.submissions.sources:
-        own = [each for given, has in read if given == source for each in has]
-        mistakes += undeclared(source.columns, own, f"[submissions] from {source.path} 的 columns")
+        columns = [each for declared, has in read if declared == source for each in has]
+        mistakes += undeclared(source.columns, columns, f"[submissions] from {source.path} 的 columns")
     if mistakes:
         raise ConfigurationError(mistakes, where=FILE_NAME)
 
 
-def _unread(grids: list[Grid], whole: Collected, notes: list[Note]) -> list[Note]:
-    forms = {each.file for each in whole.columns if not each.refused}
-    told = {note.file for note in notes if note.level == "error"}
+def _unused_files(grids: list[Grid], collected: Collected, notes: list[Note]) -> list[Note]:
+    with_form = {each.file for each in collected.columns if not each.refused}
+    with_error = {note.file for note in notes if note.level == "error"}
     message = "没有找到登记表（没有一行认得出姓名、身份证号码、学号这些列名），整个文件没有用到"
     files = dict.fromkeys(grid.file for grid in grids)
-    return [Note("info", file, "", 0, message) for file in files if file not in forms and file not in told]
+    return [Note("info", file, "", 0, message) for file in files if file not in with_form and file not in with_error]

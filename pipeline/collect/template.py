@@ -20,14 +20,14 @@ from pipeline.knowledge.codes import load_codes
 from pipeline.workbook_writer import new_workbook
 
 SHEET, LISTS, GUIDE = "登记表", "选项", "填写说明"
-TITLE, NOTE, GROUPS, HEADER, BELOW = range(5)
+TITLE, NOTE, GROUPS, HEADER, FIRST_ROW = range(5)
 """0-based rows; `BELOW` is the first one under the header: in the collection workbook the example."""
 EDGE = {"border": 1, "border_color": "#D9D9D9"}
-_LAST = 3000  # rows prepared with drop-downs
-_FIRMLY = ("gender", "education_level", "ethnicity", "political_status", "teacher_training", "training_mode")
+_LAST_ROW = 3000  # rows prepared with drop-downs
+_STRICT_FIELDS = ("gender", "education_level", "ethnicity", "political_status", "teacher_training", "training_mode")
 _NOTE = "带红色 * 的必填；灰色一行是示例，请从它下面一行开始填，一人一行；请不要改动列名。每一列怎样填，点格子看提示。"
 _MONTH = "2017-06"  # without a cohort
-_PAGES = {
+_GROUP_TITLES = {
     "entry": ("一、登记", "#1F4E79"),
     "identity": ("二、身份", "#2E6B5E"),
     "record": ("三、学籍", "#7A4B1E"),
@@ -87,9 +87,9 @@ def options_of(name: str, cohort: Cohort | None) -> list[str]:
     return list(tables[name].labels) if fields.fields()[name].type == "code" and name in tables else []
 
 
-def style(book: Workbook, **more: Any) -> Any:  # noqa: ANN401  # XlsxWriter's formats take anything
+def style(book: Workbook, **properties: Any) -> Any:  # noqa: ANN401  # XlsxWriter's formats take anything
     """Return a format in the workbook's typeface."""
-    return book.add_format({"font_name": "微软雅黑", "font_size": 10, "valign": "vcenter", **more})
+    return book.add_format({"font_name": "微软雅黑", "font_size": 10, "valign": "vcenter", **properties})
 
 
 def label_style(book: Workbook, colour: str = "#444444") -> Any:  # noqa: ANN401  # XlsxWriter's formats take anything
@@ -99,9 +99,9 @@ def label_style(book: Workbook, colour: str = "#444444") -> Any:  # noqa: ANN401
 
 def write_head(book: Workbook, sheet: Worksheet, columns: Sequence[FormColumn], title: str, note: str) -> None:
     """Write title, note, groups and labels."""
-    bare = style(book, bg_color="#FFFFFF")
-    for row, height, look in ((TITLE, 38, bare), (NOTE, 24, bare), (GROUPS, 20, None), (HEADER, 32, None)):
-        sheet.set_row(row, height, look)
+    white = style(book, bg_color="#FFFFFF")
+    for row, height, row_style in ((TITLE, 38, white), (NOTE, 24, white), (GROUPS, 20, None), (HEADER, 32, None)):
+        sheet.set_row(row, height, row_style)
     heading = style(book, bold=True, font_size=18, font_color="#1F2933", bg_color="#FFFFFF")
     sheet.write_string(TITLE, 0, title, heading)
     sheet.write_string(NOTE, 0, note, style(book, font_color="#52606D", bg_color="#FFFFFF"))
@@ -115,15 +115,15 @@ def write_head(book: Workbook, sheet: Worksheet, columns: Sequence[FormColumn], 
 
 
 def _write_group(book: Workbook, sheet: Worksheet, page: str, group: list[FormColumn]) -> None:
-    title, colour = _PAGES[page]
+    title, colour = _GROUP_TITLES[page]
     band = style(book, bold=True, font_color="#FFFFFF", bg_color=colour, indent=1)
     sheet.merge_range(GROUPS, group[0].at, GROUPS, group[-1].at, "", band)
     sheet.write_string(GROUPS, group[0].at, title, band)
     label = label_style(book, colour)
-    star, name = style(book, bold=True, font_color="#C62828"), style(book, bold=True, font_color=colour)
+    star_style, name = style(book, bold=True, font_color="#C62828"), style(book, bold=True, font_color=colour)
     for column in group:
         if column.field.required == "yes":
-            sheet.write_rich_string(HEADER, column.at, star, "*", name, column.field.label, label)
+            sheet.write_rich_string(HEADER, column.at, star_style, "*", name, column.field.label, label)
         else:
             sheet.write_string(HEADER, column.at, column.field.label, label)
 
@@ -148,18 +148,18 @@ def write_lists(book: Workbook, columns: Sequence[FormColumn]) -> dict[str, str]
 def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int, last: int) -> None:
     """Add the column's input message to the rows, and its drop-down or length rule."""
     name, label = column.field.name, column.field.label
-    need = {"yes": "必填。", "if": "按情况填写。"}.get(column.field.required, "选填。")
+    requirement = {"yes": "必填。", "if": "按情况填写。"}.get(column.field.required, "选填。")
     rule: dict[str, Any] = {"validate": "any"}
     if source:
         rule = {"validate": "list", "source": source, "error_title": f"{label}不在选项内"[:32]}
-        rule |= {"error_message": "请从下拉框选择。", "error_type": "stop" if name in _FIRMLY else "warning"}
+        rule |= {"error_message": "请从下拉框选择。", "error_type": "stop" if name in _STRICT_FIELDS else "warning"}
     elif column.field.length:
         least, _, most = column.field.length.partition("-")
         size = f"{least} 到 {most} 位" if most else f"{least} 位"
         rule = {"validate": "length", "criteria": "between", "minimum": int(least), "maximum": int(most or least)}
         rule |= {"error_title": f"{label}的位数不对"[:32], "error_type": "warning"}
         rule["error_message"] = f"应为 {size}，请核对。"
-    rule |= {"input_title": label[:32], "input_message": f"{need}{column.hint}"[:255]}
+    rule |= {"input_title": label[:32], "input_message": f"{requirement}{column.hint}"[:255]}
     sheet.data_validation(first, column.at, last, column.at, rule)
 
 
@@ -178,28 +178,28 @@ def _write_book(book: Workbook, year: str, columns: list[FormColumn]) -> None:
     sample = style(book, italic=True, font_color="#8A94A0", bg_color="#F7F7F5", num_format="@", **EDGE)
     for column in columns:
         sheet.set_column(column.at, column.at, column.width, cell)
-        sheet.write_string(BELOW, column.at, column.example, sample)
-    sheet.set_row(BELOW, 22)
-    sheet.freeze_panes(BELOW + 1, fields.names().index("name") + 1)
-    sheet.print_area(0, 0, BELOW + 30, len(columns) - 1)
+        sheet.write_string(FIRST_ROW, column.at, column.example, sample)
+    sheet.set_row(FIRST_ROW, 22)
+    sheet.freeze_panes(FIRST_ROW + 1, fields.names().index("name") + 1)
+    sheet.print_area(0, 0, FIRST_ROW + 30, len(columns) - 1)
     sheet.set_default_row(20)
     for column in columns:
-        add_validation(sheet, column, ranges.get(column.field.name, ""), BELOW + 1, _LAST)
-    _mark(book, sheet, columns)
+        add_validation(sheet, column, ranges.get(column.field.name, ""), FIRST_ROW + 1, _LAST_ROW)
+    _mark_missing(book, sheet, columns)
     # title, header and example are protected; rows may be filled, inserted, sorted and filtered
     allowed = ("format_cells", "format_columns", "format_rows", "insert_rows", "delete_rows", "sort", "autofilter")
     sheet.protect("", dict.fromkeys(allowed, True))
     _write_guide(book, guide, columns)
 
 
-def _mark(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
+def _mark_missing(book: Workbook, sheet: Worksheet, columns: list[FormColumn]) -> None:
     name = next(column.letter for column in columns if column.field.name == "name")
-    row = BELOW + 2
+    row = FIRST_ROW + 2
     tint = book.add_format({"bg_color": "#FDECEA"})
     for column in columns:
         if column.field.required == "yes":
             criteria = f"=AND(LEN(${name}{row})>0,LEN({column.letter}{row})=0)"
-            place = f"{column.letter}{row}:{column.letter}{_LAST + 1}"
+            place = f"{column.letter}{row}:{column.letter}{_LAST_ROW + 1}"
             sheet.conditional_format(place, {"type": "formula", "criteria": criteria, "format": tint})
 
 

@@ -173,7 +173,7 @@ def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook
         raise UsageError("没有这个模板", where=str(template), remedy="请核对 --template 或 [handin] template")
     try:
         content = read_content(template, template.parent)
-        Archive(content).measured()
+        Archive(content).rebuilt()
         return load_workbook(io.BytesIO(content.data))
     except InputError as error:
         raise UsageError(f"模板打不开：{error.what}", where=str(template), remedy="请用表格软件另存为 xlsx") from None

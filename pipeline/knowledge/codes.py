@@ -25,9 +25,8 @@ from pipeline.resources import expectation_rows
 
 CODE_COLUMNS = ("code", "label", "aliases", "source")
 
-# Answers that are no label but no mistake either (fields.csv, note of education_level).
 SPECIAL: dict[str, dict[str, frozenset[str]]] = {"education_level": {"研究生": frozenset({"硕士研究生", "博士研究生"})}}
-"""By field: each special answer, and the labels that it covers."""
+"""By field: general terms that are accepted, and the labels that each covers (fields.csv, note of education_level)."""
 
 
 def covers(field: str, word: pd.Series, label: pd.Series) -> pd.Series:

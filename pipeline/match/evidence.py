@@ -24,7 +24,7 @@ POSITIONS = [
 ]  # fmt: skip
 SEVERAL = {name: f"several_{name.removesuffix('_row')}" for name in POSITIONS}
 """By position, the column that says whether several rows fit equally well."""
-_MAX_WRONG_DIGITS = 2  # slips in one ID number (Verhoeff: one slip is 79 + 10 % of all)
+_MAX_WRONG_DIGITS = 2  # errors in one ID number (Verhoeff: 79 + 10 % of all mistyped numbers have one error)
 CORROBORATING = ["class_name", "gender", "origin_city", "origin_county"]
 """Fields that a student gives correctly even where a number is mistyped."""
 _WEIGHTS = {"id_number": 40, "name": 25, "student_number": 20, "exam_number": 15}
@@ -77,7 +77,7 @@ def _resolve_exact(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
 
 
 class _Comparison:
-    """Compares what a submission and a registry row say of a person apart from the ID number."""
+    """Compares a submission and a registry row by all fields except the ID number."""
 
     def __init__(self, submissions: Frame, registry: Frame) -> None:
         self._left, self._right = submissions["name"].array, registry["name"].array
@@ -91,12 +91,12 @@ class _Comparison:
         return matching_key(left_name) == matching_key(right_name) != "" or _similar_names(left_name, right_name)
 
     def same_background(self, left: int, right: int) -> bool:
-        """Return whether the class and all other witnesses that both give agree. One number alone proves nothing."""
+        """Return whether the class agrees, and all other fields of `CORROBORATING` that both rows give."""
         pairs = [(str(one[left]), str(other[right])) for one, other in self._corroborating]
         return bool(pairs[0][0]) and all(one == other for one, other in pairs if one and other)
 
     def plausible(self, left: int, right: int) -> bool:
-        """Return whether anything beside the ID number agrees, or the submission gives neither number nor class."""
+        """Return whether anything except the ID number agrees, or the submission gives neither number nor class."""
         equal = any(str(one[left]) == str(other[right]) != "" for one, other in self._numbers)
         uninformative = not any(str(one[left]) for one, _ in [*self._numbers, self._corroborating[0]])
         return equal or uninformative or self.similar_names(left, right) or self.same_background(left, right)
@@ -216,7 +216,7 @@ def has_candidate(evidence: Mapping[str, Any] | Frame, name: str) -> Any:  # noq
 
 
 def _certified_for_others(evidence: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Return which `rows` are a certified submission's while the submission's own row is free (namesakes' numbers)."""
+    """Return which `rows` have a certified submission, while the row of the ID number and name has none."""
     named, both = evidence["id_name_row"], evidence["both_numbers_row"]
     certified = named[(named >= 0) & ((both < 0) | (both == named))]
     return (named >= 0) & np.isin(rows, certified) & ~np.isin(named, certified)

@@ -19,7 +19,7 @@ Bools = npt.NDArray[np.bool_]
 PERSON_KEYS = ["school", "id_number", "name", "student_number", "exam_number"]
 """What registry rows and submissions are compared by."""
 SHARED_KEYS = ["phone", "qq", "email"]
-"""What two students should not share, beside the above."""
+"""Contacts that two students should not share."""
 
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
@@ -87,7 +87,7 @@ def repeated_keys(keys: Keys, where: Bools) -> Bools:
 ID, STUDENT, EXAM, SCHOOL, NAME = 1, 2, 4, 8, 16
 """What a pair shares, as bits: ID number, student number, exam number, the named school, the name."""
 LOOKUP_BITS = {"id_number": ID, "student_number": STUDENT, "exam_number": EXAM}
-"""By what a registry row is found, and the bit that says so."""
+"""The numbers by which a registry row is found, and the bit of each."""
 _MAX_ROWS = 50
 """The most registry rows that one number may find. A number that finds more (无, 0) identifies nobody."""
 

@@ -49,7 +49,7 @@ PHOTOS = {
 class Matched:
     """The input of check: submissions, those that count with their evidence, and the registry.
 
-    `registry` ends with guests: rows of other schools that a submission may be. `students` are the first `own` rows.
+    `registry` ends with foreign rows of other parts. `students` are the first `local_count` rows.
     """
 
     submissions: Frame
@@ -66,7 +66,7 @@ class Matched:
     photos: Frame | None
     """`PHOTOS` of the counting submissions; None where no photos are collected."""
     made_at: pd.Series
-    """When each submission counts as made (`persons.made_at`)."""
+    """The time of each submission in seconds (`persons.submission_times`)."""
     later: Frame
     """Submissions made after the one that counts, whose identity is certified while theirs is not."""
     changes: Frame
@@ -169,7 +169,7 @@ def _changed_contacts(earlier: Frame, counted: Frame) -> pd.Series:
 
 @dataclass(frozen=True)
 class Registries:
-    """The input of match: registry rows (guests after the first `own`), classes, and schools without a registry."""
+    """The input of match: registry rows (foreign after the first `local_count`), classes, and unread registries."""
 
     rows: Frame
     local_count: int
@@ -200,7 +200,7 @@ def match(
 
 
 def match_resolved(rows: Frame, registries: Registries) -> Matched:
-    """Return `match` of rows that have `superseded_by`, `FLAGS` and `persons.made_at` from `settle` already."""
+    """Return `match` of rows with `superseded_by`, `FLAGS` and the columns of `persons.submission_times`."""
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)
     filled, changes = fill_from_registry(counted, evidence, registries.rows, registries.classes)

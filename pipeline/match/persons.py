@@ -43,7 +43,7 @@ def latest_moment(now: datetime, as_of: date) -> datetime:
 
 
 def submission_times(rows: Frame, latest: datetime) -> Frame:
-    """Return when each row counts as made (contract, *Whose row counts*), of rows as read.
+    """Return the submission time of each row (contract, *Whose row counts*). `rows` are in the order of reading.
 
     `made_at` (int64, seconds): the row's own time, else that of the nearest row above in its sheet, else the least
     number. `timed`: the time is the row's own. `untimed`: to report, because the time is unreadable, after `latest`, or
@@ -62,9 +62,9 @@ def submission_times(rows: Frame, latest: datetime) -> Frame:
 
 @dataclass(frozen=True)
 class IdentifiedPeople:
-    """The registry's person in each row. `certified`: ID number and name are those of a row of the named school.
+    """The registered person of each row. `certified`: ID number and name equal those of a row of the named school.
 
-    `person`: the position of the registry row, -1 if none, past all positions if the row is torn between two people.
+    `person`: the position of the registry row, -1 if none, beyond all positions if the numbers are two people's.
     """
 
     person: Positions
@@ -74,8 +74,9 @@ class IdentifiedPeople:
 def identify_people(keys: Frame, pairs: Frame, registered: int) -> IdentifiedPeople:
     """Return the person of each row among the `registered` registry rows, by `pairs_of_keys` alone.
 
-    A person's row shares ID number and name, or both other numbers and one of the two, or every number that it gives. A
-    row is torn if ID number and name are one person's and both other numbers another's (`docs/decisions/supersede.md`).
+    A person's row shares ID number and name, or both other numbers and one of the two, or every number that it gives.
+    A row is `torn` if ID number and name are one person's, and both other numbers another's
+    (`docs/decisions/supersede.md`).
     """
     shares, count = pairs["shares"].to_numpy(), len(keys)
     both = _single_rows(pairs, _has_bits(shares, STUDENT | EXAM), count)
@@ -139,7 +140,7 @@ def person_keys(keys: Frame) -> list[Keys]:
 
 
 def _separate(key: Keys, person: Positions) -> Keys:
-    """Return keys that join rows of one known person only, where two known people share a key."""
+    """Return the keys, with the person mixed into each key that rows of two known people share."""
     rows = pd.DataFrame({"key": key, "person": person})
     known = rows[(rows["person"] >= 0) & (rows["key"] != 0)].drop_duplicates()
     shared = known["key"][known["key"].duplicated()].unique()
@@ -161,7 +162,7 @@ def _components(keys: list[Keys]) -> Positions:
 
 
 def _split_by_person(group: Positions, person: Positions) -> Positions:
-    """Split components that join two known people by a third row. Rows that are nobody's for sure stand alone."""
+    """Split groups with rows of two known people, by person. Their rows of unknown people become groups of one."""
     known = pd.DataFrame({"own": group, "person": person})[person >= 0].drop_duplicates()
     mixed = np.isin(group, known["own"][known["own"].duplicated()].to_numpy())
     if not mixed.any():
@@ -179,12 +180,9 @@ def counting(submissions: Frame) -> Frame:
 CLASHES = [*(f"{name}_clash" for name in LOOKUP_BITS), *(f"{name}_shared" for name in SHARED_KEYS)]
 """A number or contact that two different students gave."""
 OWNER_FLAGS = [f"{name}_owned" for name in (*CLASHES, "photo_shared")]
-"""Whether the shared value is this student's own. Then the other students are at fault."""
+"""Whether the shared value belongs to this student. Then the other students are at fault."""
 FLAGS = [*CLASHES, "photo_shared", *OWNER_FLAGS, "certified", "later"]
-"""What is told of a submission, as bits: see above and `superseding`.
-
-`certified` is known of the rows alone that share a person's keys with another.
-"""
+"""Facts about a submission, as bits. `certified` is known only of submissions that share a person's keys."""
 _PHOTO = ["photo_name", "photo_sha256", "photo_phash"]
 
 

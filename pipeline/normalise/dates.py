@@ -19,8 +19,6 @@ _YEAR_MONTH = re.compile(
 _COMPACT = re.compile(r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])?(?:\.0+)?")
 _MONTH_YEAR = re.compile(r"([0-9]{1,2})[-/.]((?:19|20)[0-9]{2})")
 _ENGLISH = re.compile(r"([A-Za-z]{3})[a-z]*[- .,]*((?:19|20)?[0-9]{2})|((?:19|20)?[0-9]{2})[- .]([A-Za-z]{3})[a-z]*")
-
-
 _EPOCH_1900 = datetime(1899, 12, 30)  # day 0 of the 1900 system, which has a 1900-02-29
 _SERIAL = re.compile(r"(3[6-9][0-9]{3}|4[0-9]{4}|5[01][0-9]{3})(\.[0-9]+)?")  # dates of 1998 to 2042
 AMBIGUOUS = r"(?:19|20)[0-9]{2}\.1"

@@ -36,8 +36,7 @@ half_width_letters: Repair = methodcaller("translate", _ALPHANUMERIC_WIDTH)  # C
 without_spaces: Repair = methodcaller("replace", " ", "")
 without_han_spaces: Repair = partial(re.compile(rf"(?<=[{_HAN}]) +| +(?=[{_HAN}])").sub, "")
 plain_dashes: Repair = partial(re.compile("[‐‑‒–—―−﹣－﹘]").sub, "-")
-# that a spreadsheet left before a number
-without_apostrophe: Repair = partial(re.compile(r"^['’‘`]+(?=[0-9A-Za-z])").sub, "")
+without_apostrophe: Repair = partial(re.compile(r"^['’‘`]+(?=[0-9A-Za-z])").sub, "")  # a spreadsheet's text mark
 # 身份证： or QQ号 before a number, （本人） behind it; possessive: a cell of a million letters must cost linear time
 without_label: Repair = partial(
     re.compile(

@@ -126,11 +126,11 @@ def _people(cohort: Cohort) -> Iterator[Check]:
 
 def _sources(cohort: Cohort) -> Iterator[Check]:
     from pipeline import fields
-    from pipeline.collect.source_columns import numbers_asked
+    from pipeline.collect.source_columns import number_questions
     from pipeline.operate.column_report import look_at_columns, whose_name
 
     looked = look_at_columns(cohort)
-    for line in (*looked.unread, *numbers_asked(sheet.has for sheet in looked.sheets)):  # each says its remedy
+    for line in (*looked.unread, *number_questions(sheet.has for sheet in looked.sheets)):  # each says its remedy
         yield Check(line, False)
     for sheet in looked.sheets:
         names = [name for name in fields.names() if name in sheet.has.fields]

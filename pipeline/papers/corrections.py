@@ -134,7 +134,7 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
         for column in columns:
             sheet.set_column(column.at, column.at, column.width)
             template.add_validation(
-                sheet, column, ranges.get(column.field.name, ""), template.BELOW, template.BELOW + len(rows) - 1
+                sheet, column, ranges.get(column.field.name, ""), template.FIRST_ROW, template.FIRST_ROW + len(rows) - 1
             )
         for at, label, width in ((0, TO_DO, _WIDTH), (len(columns) + 1, SUBMISSION_ID, 24)):
             sheet.set_column(at, at, width)
@@ -143,12 +143,12 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
             _looks(book),
             template.style(book, num_format="@", text_wrap=True, bg_color=_GREY, **template.EDGE),
         )
-        for at, row in enumerate(rows, template.BELOW):
+        for at, row in enumerate(rows, template.FIRST_ROW):
             sheet.set_row(at, row_height([row.to_do], [_WIDTH], line=15, minimum=22))
             sheet.write_string(at, 0, row.to_do[:MAX_CELL], to_do)
             _write_row(sheet, at, row, columns, looks)
         end = template.HEADER + len(rows), len(columns) + 1
-        sheet.freeze_panes(template.BELOW, 1)
+        sheet.freeze_panes(template.FIRST_ROW, 1)
         sheet.autofilter(template.HEADER, 0, *end)
         sheet.print_area(0, 0, *end)
         sheet.set_comments_author("")

@@ -17,7 +17,7 @@ from pipeline.cohort import Cohort
 from pipeline.collect.cell_text import all_rows
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.formats import DocumentError, read_table_file
-from pipeline.collect.header import LOOK_DOWN
+from pipeline.collect.header import SEARCHED_ROWS
 from pipeline.collect.inputs import files_of, is_gsheet, read_content
 from pipeline.colleges import College
 from pipeline.errors import InputError, UsageError
@@ -96,7 +96,7 @@ def _decisions(reading: Reading, where: str, messages: list[str]) -> pd.DataFram
     if any(_UNREADABLE in cell for row in rows for cell in row):
         why, remedy = f"审核表里有认不出的字（{_UNREADABLE}），可能只存了一半", "请重新存为 UTF-8 的 CSV 或 xlsx"
         raise InputError(why, where=where, remedy=remedy)
-    header = next((at for at, row in enumerate(rows[:LOOK_DOWN]) if "学号" in row), 0)
+    header = next((at for at, row in enumerate(rows[:SEARCHED_ROWS]) if "学号" in row), 0)
     names = rows[header] if rows else []
     missing = [name for name in ("学号", "意见") if name not in names]
     if missing:
@@ -106,7 +106,7 @@ def _decisions(reading: Reading, where: str, messages: list[str]) -> pd.DataFram
 
 
 def _has_header(grid: Grid) -> bool:
-    return any({"学号", "意见"} <= {cell.strip() for cell in row} for row in grid.values[:LOOK_DOWN])
+    return any({"学号", "意见"} <= {cell.strip() for cell in row} for row in grid.values[:SEARCHED_ROWS])
 
 
 def _table(cells: list[list[str]], first: int) -> pd.DataFrame:

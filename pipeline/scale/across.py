@@ -1,8 +1,8 @@
 """Relations across schools, resolved before any school is processed, in one pass over 64-bit keys.
 
 The pass finds which submission of a person counts, which values several students gave, and submissions that named the
-wrong school. These move to the part where their student is registered, and registry rows for comparison are lent there.
-All else concerns one part only. Memory: some 120 bytes a row.
+wrong school. These move to the part where their student is registered. Each part gets the registry rows of other parts
+that its submissions must be compared with. Memory: some 120 bytes a row.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def submission_key_table(spool: Spool, units: Sequence[UnitRead]) -> KeyTable:
 
 @dataclass(frozen=True)
 class CrossSchoolResult:
-    """The result by submission. `order` is its place in reading order, `place` the part that processes it.
+    """The result by submission. `order` is its place in reading order, `part` the part that processes it.
 
-    `flags`: bits of `FLAGS`, `OUT`, `MOVED`. `counts`: position of the submission that counts.
+    `flags`: bits of `FLAGS`, `WITHDRAWN_BIT`, `MOVED_BIT`. `counting`: position of its person's counting submission.
     """
 
     order: Positions
@@ -85,7 +85,7 @@ class CrossSchool:
     registry: KeyTable
 
     def resolve(self, withdrawn: Positions) -> CrossSchoolResult:
-        """Resolve the relations and write them. `withdrawn` are `order`s of submissions that a decision withdrew."""
+        """Resolve the relations and write them. `withdrawn` has the `order` of each withdrawn submission."""
         order = self.submissions.column("order").astype(np.int64)
         live = ~np.isin(order, withdrawn)
         by_order = np.argsort(order, kind="stable")
@@ -103,7 +103,7 @@ class CrossSchool:
         return result
 
     def _write(self, result: CrossSchoolResult) -> None:
-        """Write each part's `order, flags, counts`: of rows that it processes, and of its rows that moved away."""
+        """Write each part's `special`: the rows that it processes, and the rows of its schools that moved away."""
         superseded = result.counting != np.arange(len(result.counting))
         special = np.flatnonzero(superseded | (result.flags != 0))
         frame = pd.DataFrame(

@@ -95,7 +95,7 @@ def _open_pool() -> Executor:
 
 
 def _initialise_worker() -> None:
-    """End this worker with its parent, also after a kill. It holds both ends of its queue and would wait forever."""
+    """End this worker when its parent ends, also after a kill: it would wait for the queue forever."""
     silence_libraries()
     parent = parent_process()
     if parent is None:

@@ -16,7 +16,7 @@ from pipeline.check.rule import Facts, Rule
 from pipeline.cohort import Cohort
 from pipeline.cohort_sections import School
 from pipeline.collect.collected import Input, Note
-from pipeline.collect.missing_fields import Lacking
+from pipeline.collect.missing_fields import MissingFields
 from pipeline.collect.source_columns import SourceColumns
 from pipeline.colleges import College, only_colleges
 from pipeline.knowledge.photos import merge_labels
@@ -61,7 +61,7 @@ class CheckInputs:
     rules: list[Rule]
     facts: Facts
     unread: dict[str, str]
-    missing: Lacking
+    missing: MissingFields
 
 
 @dataclass(frozen=True)

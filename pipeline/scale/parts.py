@@ -27,11 +27,11 @@ from pipeline.tabulate.tabulate_stage import CLAIMED, Judged, Tabulated, extra_s
 
 Positions = npt.NDArray[np.int64]
 WITHDRAWN_BIT, MOVED_BIT = 1 << len(FLAGS), 1 << (len(FLAGS) + 1)
-"""Bits beside those of `FLAGS`: withdrawn by a decision; worked on in another part than that of its school."""
+"""Bits in addition to `FLAGS`: withdrawn by a decision; processed in another part than its school's."""
 CHECK_TABLES = ("submissions", "changes", "certifications", "registry_findings")
 REVIEW_TABLES = ("findings", "roster", "headcount", "course", "outside", "registry", "differences")
 _COUNT_COLUMNS = {"submissions": ["superseded_by", *CLAIMED], "certifications": None}
-"""What of the judged tables is looked at where all of them are wanted as they stand."""
+"""The columns of the checked tables that the counts need, where no rows are filtered out."""
 
 
 def home_rows(spool: Spool, part: Part) -> Frame:
@@ -88,7 +88,7 @@ def _superseded(rows: Frame, counts: pd.Series, flags: np.ndarray) -> pd.Series:
 
 
 def part_registry(spool: Spool, part: Part, unread: dict[str, str]) -> Registries:
-    """Return the registry of the part's schools with guests, classes and the unread registries."""
+    """Return the registry rows of the part's schools and foreign rows, the classes, and the unread registries."""
     columns = ["school_code", "file", "row", *fields.registry_columns()]
     empty = pd.DataFrame({name: pd.Series(dtype="int64" if name == "row" else "str") for name in columns})
     read = [at for at in part.schools if spool.has(f"registry/{at}")]
@@ -140,7 +140,7 @@ def write_judged(spool: Spool, part: Part, matched: Matched, checked: Checked, c
 
 
 def apply_shared_faults(spool: Spool, part: Part, faults: Frame) -> None:
-    """Apply the shared faults to one part's findings: they are the office's, and no record fails by them."""
+    """Apply the shared faults to one part's findings: the office must correct them, and no record fails by them."""
     signs, first = spool.read(part.name("signs")), spool.read(part.name("first"))
     findings = with_shared_faults(spool.read(part.name("judged")), signs, faults)
     all_signs = pd.concat([signs, spool.read(part.name("first_signs"))], ignore_index=True)

@@ -20,9 +20,9 @@ from pipeline.cohort import Cohort
 from pipeline.cohort_sections import Source
 from pipeline.collect.collected import SKIPPED, Note, text_frame
 from pipeline.collect.inputs import files_of, is_database
-from pipeline.collect.missing_fields import SourcesRead, lacking_of, notes_of
+from pipeline.collect.missing_fields import SourcesRead, column_questions, missing_fields
 from pipeline.collect.source_columns import SourceColumns
-from pipeline.collect.submissions import Unit, refuse_nothing, refuse_undeclared, submission_units
+from pipeline.collect.submissions import Unit, refuse_undeclared, refuse_unread, submission_units
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
 from pipeline.review.decision_rows import missing_file
@@ -51,9 +51,9 @@ from pipeline.tabulate.tabulate_stage import sum_headcounts
 T = TypeVar("T")
 
 PARALLEL_BYTES = 32 << 20
-"""Bytes of inputs from which on several processes are worth their start (some 60,000 students)."""
+"""Inputs of this many bytes (some 60,000 students) are processed by several processes."""
 _FOLDERS = ("parts", "extras")
-"""Folders of the spool with what match and check leave."""
+"""Folders of the spool with the results of match and check."""
 
 
 @dataclass
@@ -93,7 +93,7 @@ class RunData:
         self._extras = [f"extras/{unit.number}" for unit in self._units]
         notes = [note for unit in self._units for note in unit.notes]
         sources = [(unit.source, reading.columns) for unit, reading in zip(units, self._units, strict=True)]
-        refuse_nothing([each for unit in self._units for each in unit.columns], notes)
+        refuse_unread([each for unit in self._units for each in unit.columns], notes)
         refuse_undeclared(cohort, sources)
         self.parts = self._parts(layout)
         return self._sources_read(sources, [*notes, *self._amend(layout)])
@@ -156,7 +156,7 @@ class RunData:
         registries = {schools[school.school].name: school.columns for school in self._registries if not school.error}
         submissions = tuple(each for unit in self._units for each in unit.columns)
         photos = cohort.photos_folder is not None
-        missing = lacking_of(sources, registries, photos=photos, alone=len(schools) == 1)
+        missing = missing_fields(sources, registries, photos=photos, alone=len(schools) == 1)
         students = (row for school in self._registries for row in school.skipped)
         return SourcesRead(
             inputs=[one for read in (*self._units, *self._registries) for one in read.inputs],
@@ -165,8 +165,8 @@ class RunData:
             unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),
             skipped=pd.concat([text_frame(SKIPPED, students, ["row"]), *(unit.skipped for unit in self._units)]),
             columns=(*submissions, *(each for has in registries.values() for each in has)),
-            lacking=missing,
-            asked=notes_of(cohort, missing, submissions, registries),
+            missing=missing,
+            questions=column_questions(cohort, missing, submissions, registries),
             other_years={
                 schools[school.school].code: {"rows": school.rows, "years": dict(school.other_years)}
                 for school in self._registries
@@ -202,13 +202,13 @@ class RunData:
         for name in files:
             link_or_copy(self.spool.folder / name, folder / name)
         parts = [(part.number, part.schools, part.units) for part in self.parts]
-        state = {"told": summary, "parts": parts, "extras": self._extras, "read": self._sources.keys}
+        state = {"summary": summary, "parts": parts, "extras": self._extras, "read": self._sources.keys}
         write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))
         validations = self.folder.path / "validations.json"
         self.cache.record([*(folder / name for name in files), folder / "state.json", validations], key)
 
     def reuse_judged(self, key: str) -> dict[str, Any] | None:
-        """Reuse the results that `keep_judged` stored in an earlier run; return the entries, or None."""
+        """Reuse the results that `store_judged` stored in an earlier run. Return the summary entries, or None."""
         if not self.cache.reuse(key):
             return None
         folder = self.folder.path / "parts"
@@ -219,7 +219,7 @@ class RunData:
         self._extras = state["extras"]
         self._sources.carry_over(state["read"])
         self.load_ledger()
-        return state["told"]
+        return state["summary"]
 
     def each_part(self, task: Callable[..., T], *args: object) -> list[T]:
         """Return `task(spool, part, *more)` of each part."""

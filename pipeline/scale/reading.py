@@ -16,7 +16,7 @@ from pipeline.cache import Cache, digest_of, settings_digest
 from pipeline.cohort import Cohort, safe_name
 from pipeline.collect.collected import Collected, Input, Note, text_frame
 from pipeline.collect.formats import memo_of
-from pipeline.collect.inputs import keep_bytes, read_content
+from pipeline.collect.inputs import read_content, store_copy
 from pipeline.collect.school_tables import read_registry
 from pipeline.collect.skipping import with_people
 from pipeline.collect.source_columns import SourceColumns
@@ -37,10 +37,10 @@ from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
 @dataclass(frozen=True)
 class SourceCache:
-    """The readings of this run, in its folder `read`, and those of earlier runs (`kept`).
+    """The readings of this run, in its folder `read`, and those of earlier runs (`cache`).
 
-    A reading is the `files` of the spool that a task wrote of one source; the last of them names it. Its key covers the
-    source's bytes, the settings, the code, and `about`: whatever else the reading depends on.
+    A reading is the spool `files` that a task wrote for one source. The last file identifies it. Its key covers the
+    source's bytes, the settings, the code, and `depends_on`: whatever else affects the reading.
     """
 
     cohort: Cohort
@@ -58,9 +58,9 @@ class SourceCache:
         excluded: Set[str] = frozenset(),
         extra: str = "",
     ) -> bool:
-        """Lay an earlier run's reading of `paths` into the spool. Return whether there is one.
+        """Link an earlier run's reading of `paths` into the spool. Return whether there is one.
 
-        Files with a SHA-256 in `refused` are left to their reader. `more` is what some of the readings depend on too.
+        Files with a SHA-256 in `excluded` are never reused. `extra` is a second key that some readings depend on too.
         """
         inputs = self._inputs_of(paths, excluded)
         key = self._key(depends_on, inputs) if inputs else ""
@@ -73,7 +73,7 @@ class SourceCache:
         return bool(stored)
 
     def store(self, files: Sequence[str], inputs: Iterable[Input], extra: str = "") -> None:
-        """Store a reading for the next run, if its `inputs` are what they were when `take` looked."""
+        """Store a reading for the next run, if its `inputs` have not changed since `reuse` hashed them."""
         depends_on, key = self._requests[files[-1]]
         if key == self._key(depends_on, inputs):
             key = digest_of(key, extra) if extra else key
@@ -84,7 +84,7 @@ class SourceCache:
             self.keys.append(key)
 
     def carry_over(self, keys: Iterable[str]) -> None:
-        """Take over readings that this run does not look at, for the next one."""
+        """Keep these readings for the next run. This run did not need them."""
         self.keys.extend(key for key in keys if self.cache.reuse(key))
 
     @cached_property
@@ -95,7 +95,7 @@ class SourceCache:
         return digest_of("source", self._settings, repr(depends_on), *(f"{one.name}:{one.sha256}" for one in inputs))
 
     def _inputs_of(self, paths: Sequence[Path], excluded: Set[str]) -> list[Input]:
-        """Return the files, and store their bytes as a reader does; none if one needs its reader."""
+        """Store the files' bytes and return their inputs; none if one of them cannot be reused."""
         inputs: list[Input] = []
         for path in paths:
             try:
@@ -104,7 +104,7 @@ class SourceCache:
                 return []
             if content.sha256 in excluded or memo_of(path):
                 return []
-            keep_bytes(content, self.folder.inputs)
+            store_copy(content, self.folder.inputs)
             inputs.append(Input(content.name, content.sha256, len(content.data), ""))
         return inputs
 
@@ -133,12 +133,12 @@ class UnitRead:
     doubted: bool = False
     """Whether the registries decided about some of its rows."""
     reusable: bool = False
-    """Whether the next run may take it over: no limit of time or memory was met, no picture is in its cells."""
+    """Whether the next run may reuse it: no error (limits of time or memory vary), no picture in a cell."""
 
 
 @dataclass(frozen=True)
 class UnitNotes:
-    """What is told of one unit beside its frames; `doubted` as in `UnitRead`."""
+    """What is stored of one unit in addition to its frames; `doubted` as in `UnitRead`."""
 
     columns: tuple[SourceColumns, ...]
     notes: tuple[Note, ...]
@@ -239,9 +239,9 @@ def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRea
 
 
 def _read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> None:
-    """Write what one unit holds, normalised, to the spool: `unit_files`, which depend on no other unit and no clock.
+    """Write one unit's normalised rows to the spool as `unit_files`. They depend on no other unit and on no clock.
 
-    `order` counts the unit's rows. A row that is no person's stays until times are settled, which go by the row above.
+    `order` numbers the unit's rows. Rows of no person are included: a row without a time takes that of the row above.
     """
     settings = spool.shared(RunSettings)
     collected = collect_unit(unit, settings.cohort, settings.input_copies)

@@ -29,7 +29,7 @@ from pipeline.tables import CSV_ROW_LIMIT, ROW_GROUPS, Frame
 T = TypeVar("T")
 
 _MIN_GROUP, _MAX_GROUP = 2_000, 60_000
-"""Rows of a row group: a reader that wants one school reads little beside it."""
+"""Rows of a row group. Small groups let a reader of one school read few other rows."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,9 @@ class Spool:
 
     By school (index in cohort.toml): `registry/SCHOOL` and its `.keys`, `classes/SCHOOL`. By unit of submissions:
     `read/UNIT` (as normalised), `extras/UNIT`, `amendments/UNIT`. By unit and part: `submissions/UNIT-PART` and its
-    `.keys`, `changes/UNIT-PART`. By part:
-    `special` (results across schools for its submissions), `moved` (submissions that move in), `guests` (registry rows
-    lent to it), `guest-classes` (classes of the schools of both), `ledger` (entries about its schools), and pieces of
-    tables, `parts/TABLE-PART`.
+    `.keys`, `changes/UNIT-PART`. By part: `special` (results across schools for its submissions), `moved` (submissions
+    that move in), `foreign` (registry rows of other parts to compare with), `foreign-classes` (classes of the schools
+    of both), `ledger` (entries about its schools), `parts/TABLE-PART` (its rows of a table).
     """
 
     folder: Path
@@ -84,7 +83,7 @@ class Spool:
             draft.write_bytes(pickle.dumps(value))
 
     def shared(self, kind: type[T]) -> T:
-        """Return the object of this type, cached per process."""
+        """Return the shared object of this type, cached per process."""
         return _load(str(self.folder / kind.__name__))
 
     def remove(self, *names: str) -> None:

@@ -12,7 +12,7 @@ from pipeline.check.findings import (
 from pipeline.check.suites import built_in_rules
 from pipeline.check.validate import RuleVerdict
 from pipeline.cohort_sections import Source
-from pipeline.collect.missing_fields import lacking_of
+from pipeline.collect.missing_fields import missing_fields
 from pipeline.collect.source_columns import SourceColumn, SourceColumns
 from pipeline.fields import in_registry, names
 
@@ -28,7 +28,7 @@ def source(sheet, *lost, **more):
 def lacking(*sheets, registry=(), amending=(), alone=True):
     read = [(Source(path="a"), sheets)] + [(Source(path="b", amends=True), [each]) for each in amending]
     has = source("", *registry)
-    return lacking_of(read, {"甲大学": [has]}, photos=False, alone=alone)
+    return missing_fields(read, {"甲大学": [has]}, photos=False, alone=alone)
 
 
 def test_what_all_lack_and_what_some_lack():

@@ -9,7 +9,7 @@ from pipeline import fields, resources
 from pipeline.collect.collected import Grid
 from pipeline.collect.headings import known_exports
 from pipeline.collect.rows import REGISTRY, rows_of_grid
-from pipeline.collect.source_columns import numbers_asked
+from pipeline.collect.source_columns import number_questions
 from pipeline.knowledge.codes import without_placeholders
 
 PERSON = {"姓名": "张三", "身份证号码": "110101199003077619", "学号": "1305030101", "政治面貌": "群众"}
@@ -93,7 +93,7 @@ def test_an_options_number_is_one_question_and_no_answer():
     assert {"political_status", "study_years"} <= found.columns[0].fields
     assert found.columns[0].numbered == ("gender", "ethnicity")
     assert not found.columns[0].questions
-    (told,) = numbers_asked(found.columns)
+    (told,) = number_questions(found.columns)
     assert "性别" in told and "民族" in told
 
 

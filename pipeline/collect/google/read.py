@@ -22,7 +22,7 @@ from pipeline.collect.google import tabs
 from pipeline.collect.google.access import connect_google
 from pipeline.collect.google.http_client import RejectedRequestError, RetryPolicy, SheetsClient, Values
 from pipeline.collect.google.tabs import Snapshot, Tab
-from pipeline.collect.inputs import Content, is_gsheet, keep_bytes, parse_source
+from pipeline.collect.inputs import Content, is_gsheet, parse_source, store_copy
 from pipeline.errors import InputError
 
 _LOOKS = 3
@@ -72,7 +72,7 @@ def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohor
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称")
     reread, restless = _reread_columns(snapshot)
     content = _content(source, snapshot, reread)
-    keep_bytes(content, keep)
+    store_copy(content, keep)
     filled = [
         tab for tab in snapshot.book.tabs if any(cell != "" for row in snapshot.values.get(tab.id, []) for cell in row)
     ]
