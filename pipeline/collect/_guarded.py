@@ -32,7 +32,7 @@ SEPARATOR = "\x1f"
 
 
 def limit(seconds: int = 0) -> None:
-    """Limit this process's memory and processor time; `more` adds seconds for an input of known size."""
+    """Limit this process's memory and processor time. `seconds` are added for a large input."""
     try:
         import resource
     except ImportError:  # Windows: the parent's time limit alone

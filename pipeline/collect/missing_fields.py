@@ -1,4 +1,4 @@
-"""What a run read from its sources, and the fields they lack: reported once to the office, never to students."""
+"""What a run read from its sources, and the fields that they lack. The office gets each message once, students none."""
 
 from __future__ import annotations
 

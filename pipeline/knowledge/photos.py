@@ -58,7 +58,7 @@ def _group_labels(phashes: list[str]) -> Positions:
 
 
 def merge_labels(label: Positions, left: Positions, right: Positions) -> None:
-    """Give both members of every pair, and all that are labelled like them, one label: the least of all."""
+    """Give both rows of every pair, and all rows with one of their labels, the least of these labels."""
     while (label[left] != label[right]).any():
         pairs = np.sort([label[left], label[right]], axis=0)
         least = np.arange(len(label))
@@ -79,7 +79,7 @@ def _similar_colours(left: Colours, right: Colours) -> npt.NDArray[np.bool_]:
 
 
 def _candidate_pairs(hashes: Hashes, label: Positions) -> Iterator[tuple[Positions, Positions]]:
-    """Yield pairs of positions whose hashes differ by at most `NEAR` bits and that are in two sets."""
+    """Yield pairs of positions with different labels whose hashes differ by at most `MAX_HASH_DISTANCE` bits."""
     edges = [64 * block // _BLOCKS for block in range(_BLOCKS + 1)]
     masks = [((1 << end) - (1 << start)) for start, end in itertools.pairwise(edges)]
     for first, second in itertools.combinations(masks, 2):

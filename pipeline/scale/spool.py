@@ -118,7 +118,7 @@ class TableParts:
     schools: tuple[tuple[str, ...], ...]
 
     def key(self, spool: Spool) -> str:
-        """Return the digest of the table's inputs, for `kept`."""
+        """Return the digest of the table's inputs: its key in the run's cache."""
         return digest_of("table", self.table, code_digest(), repr(self.schools), *map(spool.digest, self.names))
 
 
