@@ -47,12 +47,12 @@ def main(arguments: list[str] | None = None) -> None:
     os.umask(0o077)  # personal data: files 0600, folders 0700
     gc.set_threshold(20_000, 50, 100)  # libraries make a million lasting objects: scanning them takes 1 s CPU
     atexit.register(gc.freeze)  # nor are they freed at exit
-    atexit.register(terminal.drop_unread)
+    atexit.register(terminal.flush_streams)
     terminal.add_environment(terminal.environment_file(), os.environ)
-    given = sys.argv[1:] if arguments is None else arguments
-    if "--debug" in given:  # at any place in the line
+    words = sys.argv[1:] if arguments is None else arguments
+    if "--debug" in words:  # at any place in the line
         os.environ["MINGCE_DEBUG"] = "1"
-        given = ["--debug", *(word for word in given if word != "--debug")]
+        words = ["--debug", *(word for word in words if word != "--debug")]
     terminal.interrupt_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):  # GBK, say, lacks characters of some names
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -62,11 +62,11 @@ def main(arguments: list[str] | None = None) -> None:
     err = terminal.PlainStream(sys.stderr, OSError)
     with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
         try:
-            refuse_bytes(given)
-            left = app(args=given, standalone_mode=False)
-            if left == _TYPER_INTERRUPTED:
+            refuse_bytes(words)
+            result = app(args=words, standalone_mode=False)
+            if result == _TYPER_INTERRUPTED:
                 _interrupted()
-            sys.exit(left)
+            sys.exit(result)
         except MingceError as error:
             _end(error, error)
         except WRONG_WORDS as error:
@@ -82,11 +82,11 @@ def _interrupted() -> NoReturn:
     sys.exit(4)
 
 
-def _end(error: BaseException, told: MingceError | None) -> None:
+def _end(error: BaseException, message: MingceError | None) -> None:
     if os.environ.get("MINGCE_DEBUG"):
         print_status(terminal.technical(error))
-    if told is not None:
-        print_status(f"错误：{told}")
-        sys.exit(told.exit_code)
+    if message is not None:
+        print_status(f"错误：{message}")
+        sys.exit(message.exit_code)
     print_status(f"出现意外错误（{type(error).__name__}）。加 --debug 再运行一次，并把显示的内容发给维护人员")
     sys.exit(4)

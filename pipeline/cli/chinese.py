@@ -24,9 +24,9 @@ class _InChinese:
         return option
 
     def get_usage(self, ctx: Any) -> str:  # noqa: ANN401 - as above
-        said: str = super().get_usage(ctx)
+        line: str = super().get_usage(ctx)
         return (
-            said.replace("Usage: ", "写法：", 1).replace("[OPTIONS]", "[选项]").replace("COMMAND [ARGS]", "命令 [参数]")
+            line.replace("Usage: ", "写法：", 1).replace("[OPTIONS]", "[选项]").replace("COMMAND [ARGS]", "命令 [参数]")
         )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
@@ -73,7 +73,7 @@ class Commands(typer.Typer):
 
 
 WRONG_WORDS: type[Exception] = typer.BadParameter.__bases__[0]
-"""Every error of Typer's about words: it carries Click inside, and shows only this one's subclass to others."""
+"""The base class of Typer's usage errors. Typer bundles Click and exports only a subclass."""
 _NUMBERS: dict[object, str] = {int: "整数", float: "数字"}
 
 
@@ -87,27 +87,25 @@ def refuse_bytes(words: list[str]) -> None:
 def usage_error(error: Any) -> UsageError:  # noqa: ANN401 - Typer's own type, not shown to others
     """Return Typer's error in Chinese, with the command whose `--help` has the syntax."""
     command = error.ctx.command_path if error.ctx else "mingce"
-    return UsageError(_what(error), remedy=f"写法见 {command} --help")
+    return UsageError(_message(error), remedy=f"写法见 {command} --help")
 
 
-def _what(error: Any) -> str:  # noqa: ANN401 - as above
+def _message(error: Any) -> str:  # noqa: ANN401 - as above
     kind = type(error).__name__
     if kind == "NoSuchOption":
-        like = f"，是不是 {'、'.join(error.possibilities)}" if error.possibilities else ""
-        return f"没有选项 {error.option_name}{like}"
+        suggestion = f"，是不是 {'、'.join(error.possibilities)}" if error.possibilities else ""
+        return f"没有选项 {error.option_name}{suggestion}"
     if kind == "BadOptionUsage":
         return f"选项 {error.option_name} 后面缺少内容，或多了内容"
     if kind == "MissingParameter":
-        return f"缺少 {_word_of(error)}"
+        return f"缺少 {_parameter_name(error)}"
     if isinstance(error, typer.BadParameter):
-        return f"{_word_of(error)} 的内容不对{_wanted(error.param)}"
-    named = re.search(
-        r"'([^']+)'|\(([^()]+)\)$", str(error.message).rstrip(".")
-    )  # in quotes, or at the end in brackets
-    return f"不认识 {named[1] or named[2]}" if named else "命令写得不对"
+        return f"{_parameter_name(error)} 的内容不对{_expected(error.param)}"
+    quoted = re.search(r"'([^']+)'|\(([^()]+)\)$", str(error.message).rstrip("."))  # or in brackets at the end
+    return f"不认识 {quoted[1] or quoted[2]}" if quoted else "命令写得不对"
 
 
-def _wanted(param: Any) -> str:  # noqa: ANN401 - as above
+def _expected(param: Any) -> str:  # noqa: ANN401 - as above
     """Return the expected kind and bounds of a number, blank for others."""
     kind = _NUMBERS.get(getattr(getattr(param, "type_descriptor", None), "annotation", None))
     if kind is None:
@@ -117,7 +115,7 @@ def _wanted(param: Any) -> str:  # noqa: ANN401 - as above
     return f"，应为 {param.min} 以上的{kind}" if param.min is not None else f"，应为{kind}"
 
 
-def _word_of(error: Any) -> str:  # noqa: ANN401 - as above
+def _parameter_name(error: Any) -> str:  # noqa: ANN401 - as above
     param = error.param
     if param is None:
         return str(error.param_hint or "参数")

@@ -69,45 +69,45 @@ def init(
     if folder.is_file():
         raise UsageError("这是一个文件", where=str(folder), remedy="请换一个文件夹名")
     if like is None:
-        beginnings, colleges = cohort_text.new_cohort(datetime.now(SHANGHAI).date()), cohort_text.COLLEGES
+        values, colleges = cohort_text.new_cohort(datetime.now(SHANGHAI).date()), cohort_text.COLLEGES
     else:
-        older = cohorts.load_cohort(like)
-        beginnings = cohort_text.next_cohort(older, Path(os.path.relpath(older.folder, folder.resolve())).as_posix())
-        colleges = _colleges(older)
+        previous = cohorts.load_cohort(like)
+        values = cohort_text.next_cohort(previous, Path(os.path.relpath(previous.folder, folder.resolve())).as_posix())
+        colleges = _colleges(previous)
     texts = {"colleges.csv": colleges, "counselors.csv": cohort_text.COUNSELORS}
-    given: dict[str, bytes] = {}
+    binary: dict[str, bytes] = {}
     if registry:
-        beginnings, proposed = _by_registry(beginnings, registry)
+        values, proposed = _filled_from(values, registry)
         texts |= proposed if like is None else {"counselors.csv": proposed["counselors.csv"]}
-        given[beginnings.schools[0].registry] = registry.read_bytes()
-    texts = {"cohort.toml": cohort_text.cohort_text(beginnings), **texts}
+        binary[values.schools[0].registry] = registry.read_bytes()
+    texts = {"cohort.toml": cohort_text.cohort_text(values), **texts}
     contents = {name: text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8") for name, text in texts.items()}
-    contents |= given
-    there = [name for name in (*contents, _WORKBOOK) if (folder / name).exists()]
+    contents |= binary
+    existing = [name for name in (*contents, _WORKBOOK) if (folder / name).exists()]
     # a kill leaves a folder without the workbook and with our own files: that one is completed
-    killed = _WORKBOOK not in there
-    taken = [name for name in there if not killed or (folder / name).read_bytes() != contents[name]]
-    if taken:
-        raise UsageError(f"已有 {'、'.join(taken)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
+    killed = _WORKBOOK not in existing
+    foreign = [name for name in existing if not killed or (folder / name).read_bytes() != contents[name]]
+    if foreign:
+        raise UsageError(f"已有 {'、'.join(foreign)}，没有改动", where=str(folder), remedy="请换一个文件夹名")
     _write_files(folder, contents)
     template.write_template(folder / _WORKBOOK, cohorts.load_cohort(folder) if like or registry else None)
     print(f"已新建 {folder}。{_NEXT_WITH if registry else _NEXT}")
     print(folder / "cohort.toml")
 
 
-def _by_registry(beginnings: cohort_text.NewCohort, file: Path) -> tuple[cohort_text.NewCohort, dict[str, str]]:
+def _filled_from(values: cohort_text.NewCohort, file: Path) -> tuple[cohort_text.NewCohort, dict[str, str]]:
     """Complete `beginnings` from a registry, and return tables of people with its colleges and classes."""
-    old, *others = beginnings.schools
+    old, *others = values.schools
     if others:
         raise UsageError("那一届有几所学校", where="--registry", remedy="请把各校的学籍导出放进新文件夹的 registry")
     if not file.is_file():
         raise UsageError("没有这个文件", where=str(file), remedy="请核对学籍导出的位置")
     school = old.model_copy(update={"registry": f"registry/{old.code}{file.suffix.lower()}"})
-    beginnings = replace(beginnings, schools=(school,))
+    values = replace(values, schools=(school,))
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _write_files(folder, {
-            "cohort.toml": cohort_text.cohort_text(replace(beginnings, previous="", carried="")).encode(),
+            "cohort.toml": cohort_text.cohort_text(replace(values, previous="", carried="")).encode(),
             "colleges.csv": cohort_text.COLLEGES.encode(), "counselors.csv": cohort_text.COUNSELORS.encode(),
             school.registry: file.read_bytes(),
         })  # fmt: skip
@@ -117,8 +117,8 @@ def _by_registry(beginnings: cohort_text.NewCohort, file: Path) -> tuple[cohort_
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(dates.month)
     months = months[months.str.fullmatch("[0-9]{4}-[0-9]{2}")]
     if not months.empty:
-        beginnings = beginnings.graduating(str(months.mode().iloc[0]))
-    return replace(beginnings, schools=(school,)), _people(school.name, rows)
+        values = values.graduating(str(months.mode().iloc[0]))
+    return replace(values, schools=(school,)), _people(school.name, rows)
 
 
 def _people(school: str, rows: tables.Frame) -> dict[str, str]:
@@ -126,14 +126,14 @@ def _people(school: str, rows: tables.Frame) -> dict[str, str]:
     colleges = school_tables.COLLEGES, ["college"]
     counselors = school_tables.COUNSELORS, ["college", "class_name"]
     return {
-        name: places[(places[own] != "").all(axis=1)][own]
+        name: places[(places[columns] != "").all(axis=1)][columns]
         .drop_duplicates()
-        .sort_values(own)
+        .sort_values(columns)
         .assign(school=school)
         .reindex(columns=list(labels), fill_value="")
         .rename(columns=labels)
         .to_csv(index=False, lineterminator="\n")
-        for name, (labels, own) in {"colleges.csv": colleges, "counselors.csv": counselors}.items()
+        for name, (labels, columns) in {"colleges.csv": colleges, "counselors.csv": counselors}.items()
     }
 
 
@@ -161,8 +161,8 @@ def make_template(
     force: Annotated[bool, Option("--force", help="文件已存在时覆盖")] = False,
 ) -> None:
     """生成收集用的登记表（xlsx），或用 --google 建在共享表格里。"""
-    here = cohort or (Path() if Path(cohorts.FILE_NAME).is_file() else None)
-    settings = cohorts.load_cohort(here) if here else None
+    path = cohort or (Path() if Path(cohorts.FILE_NAME).is_file() else None)
+    settings = cohorts.load_cohort(path) if path else None
     if google:
         common.print_status(google_template.complete_template(google, settings))
         print(google)

@@ -58,11 +58,11 @@ def screen() -> rich_console.Console:
 
 def new_table(title: str, *headers: str) -> rich_table.Table:
     """Return an empty table for `screen`. Its cells fold."""
-    looks: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "show_edge": False}
-    made = rich_table.Table(title=title or None, title_justify="left", **looks)
+    style: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "show_edge": False}
+    table = rich_table.Table(title=title or None, title_justify="left", **style)
     for header in headers:
-        made.add_column(header, overflow="fold", no_wrap=header in ("谁处理", "程度", "时间", "项目"))
-    return made
+        table.add_column(header, overflow="fold", no_wrap=header in ("谁处理", "程度", "时间", "项目"))
+    return table
 
 
 def with_reports(cohort: cohorts.Cohort, folder: Path | None) -> cohorts.Cohort:
@@ -84,15 +84,15 @@ def print_outdated(cohort: cohorts.Cohort, run_id: str) -> None:
         print_status(newer)
 
 
-def newest_of(cohort: cohorts.Cohort) -> Path:
-    """Return the folder of the newest run or check of all colleges (`newest_run`). See `say_older`."""
+def newest_folder(cohort: cohorts.Cohort) -> Path:
+    """Return the folder of the newest run or check of all colleges. Reports a newer partial run."""
     run = review_snapshot.newest_run(cohort)
     print_outdated(cohort, run.name)
     return run
 
 
-def open_desk(cohort: cohorts.Cohort, known: str = "") -> tuple[review_snapshot.RunTables, date]:
-    """Return the newest run's tables and today. Reports a newer run as `say_older` does."""
+def open_newest(cohort: cohorts.Cohort, known: str = "") -> tuple[review_snapshot.RunTables, date]:
+    """Return the newest run's tables and today. Reports a newer partial run."""
     run, today = review_snapshot.open_tables(cohort, known)
     print_outdated(cohort, run.run_id)
     return run, today

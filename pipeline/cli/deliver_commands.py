@@ -47,35 +47,35 @@ def send_pages(
     loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
     options = send.Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
-        sent = send.send_due(loaded, options, post.Clock(), told=_say_result)
+        sent = send.send_due(loaded, options, post.Clock(), told=_print_result)
     common.print_outdated(loaded, sent.run_id)
-    _summary(sent, dry_run)
+    _print_summary(sent, dry_run)
 
 
-def _say_result(result: post.Result) -> None:
+def _print_result(result: post.Result) -> None:
     """Print what became of a mail, for a timer's journal: staff by kind and name, students by student number."""
     if result.action in _QUIET:
         return
-    one = result.recipient
-    staff = one.kind in ("counselor", "secretary")
-    who = one.names if staff else sorted("/".join(key) for key in one.scope)
-    told = f"{recipients.KIND_NAMES[one.kind]} {'、'.join(who)}".strip()
-    common.print_status(f"{_WORDS[result.action]}：{mask(one.address)}（{told}）{result.why}")
+    recipient = result.recipient
+    staff = recipient.kind in ("counselor", "secretary")
+    who = recipient.names if staff else sorted("/".join(key) for key in recipient.scope)
+    description = f"{recipients.KIND_NAMES[recipient.kind]} {'、'.join(who)}".strip()
+    common.print_status(f"{_WORDS[result.action]}：{mask(recipient.address)}（{description}）{result.why}")
 
 
-def _summary(sent: send.Sent, dry_run: bool) -> None:
+def _print_summary(sent: send.Sent, dry_run: bool) -> None:
     if dry_run:
         for result in sent.results:
-            one = result.recipient
-            who = f"{recipients.KIND_NAMES[one.kind]} {one_line('、'.join(one.names))}".strip()
-            print(f"{_WORDS[result.action]}：{one.address}（{who}）{result.why}")
-    for lacking in sent.unreachable:
-        common.print_status(f"无法联系：{one_line(lacking.who)}：{lacking.why}，请在人员表中补上")
+            recipient = result.recipient
+            who = f"{recipients.KIND_NAMES[recipient.kind]} {one_line('、'.join(recipient.names))}".strip()
+            print(f"{_WORDS[result.action]}：{recipient.address}（{who}）{result.why}")
+    for person in sent.unreachable:
+        common.print_status(f"无法联系：{one_line(person.who)}：{person.why}，请在人员表中补上")
     if sent.recovered:
         common.print_status(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发")
-    counts = Counter(each.action for each in sent.results)
-    told = "，".join(f"{word} {counts[action]}" for action, word in _WORDS.items() if counts[action])
-    common.print_status(f"运行 {sent.run_id}：{told or '没有要寄的'}")
+    counts = Counter(mail.action for mail in sent.results)
+    listed = "，".join(f"{word} {counts[action]}" for action, word in _WORDS.items() if counts[action])
+    common.print_status(f"运行 {sent.run_id}：{listed or '没有要寄的'}")
     if not dry_run:
         print(sent.folder)
     bad = sum(counts[action] for action in ("deferred", "refused", "unclear", "failed"))
@@ -98,26 +98,26 @@ def answer(
     if not dry_run and not by.strip():
         raise UsageError("没有写明经办人", where="--by", remedy="请加 --by 姓名；只想看会改动什么，请加 --dry-run")
     cohort = cohorts.load_cohort(path)
-    run = common.newest_of(cohort)
+    run = common.newest_folder(cohort)
     with nullcontext() if dry_run else lock.cohort_lock(cohort, datetime.now(SHANGHAI), "send"):
         summary = write_back.write_answers(cohort, run, dry_run)
     if not dry_run:
-        told = [{"spreadsheet": one.key, "rows": one.rows, "changed": len(one.changed)} for one in summary.sheets]
+        sheets = [{"spreadsheet": of.key, "rows": of.rows, "changed": len(of.changed)} for of in summary.sheets]
         with ledgers.open_ledger(cohort) as ledger:
-            ledger.append(chain.Entry("write_back", by=by.strip(), why=why, made_on=run.name, data={"sheets": told}))
+            ledger.append(chain.Entry("write_back", by=by.strip(), why=why, made_on=run.name, data={"sheets": sheets}))
     if as_json:
         sheets = [vars(sheet) for sheet in summary.sheets]
         print(json.dumps({"run": run.name, "sheets": sheets, "unplaced": summary.unplaced}, ensure_ascii=False))
         return
     for sheet in summary.sheets:
-        _say_sheet(sheet)
+        _print_sheet(sheet)
     if summary.unplaced:
         common.print_status(f"另有 {summary.unplaced} 名学生的班级没有出现在任何登记表中，没有写入")
 
 
-def _say_sheet(sheet: write_back.SheetAnswers) -> None:
-    did = "已写入" if sheet.written else "将写入（未写入）"
-    common.print_status(f"{sheet.title or sheet.key}：{did} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
+def _print_sheet(sheet: write_back.SheetAnswers) -> None:
+    status = "已写入" if sheet.written else "将写入（未写入）"
+    common.print_status(f"{sheet.title or sheet.key}：{status} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
     for state in dict.fromkeys([*sheet.before, *sheet.counts]):
         old, new = sheet.before.get(state, 0), sheet.counts.get(state, 0)
         common.print_status(f"  {state}：{new}" + (f"（原 {old}）" if old != new else ""))
@@ -150,26 +150,26 @@ def papers(
         raise UsageError("--full 只用于核对签名表", where="--full", remedy="请加 --kind proof")
     loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
     colleges = tuple(common.college_named(text, loaded) for text in college or ())
-    wanted = make.PaperRequest(kinds, colleges, tuple(class_name or ()), full, by.strip())
+    request = make.PaperRequest(kinds, colleges, tuple(class_name or ()), full, by.strip())
     if kinds == ("guide",) and not make.has_run(loaded):
-        made, run = make.make_guide(loaded), ""
+        written, run = make.make_guide(loaded), ""
     else:
-        newest = common.newest_of(loaded)
+        newest = common.newest_folder(loaded)
         if full:
-            _record_full(loaded, newest.name, wanted, by, why)
+            _record_full(loaded, newest.name, request, by, why)
             common.print_status(class_roster.PHOTOGRAPH)
-        made, run = make.make_papers(loaded, run_tables.load_run(newest), wanted), newest.name
-    for path in made.files:
-        common.print_status(f"已写出 {path.relative_to(made.folder)}")
-    for line in made.left:
+        written, run = make.make_papers(loaded, run_tables.load_run(newest), request), newest.name
+    for path in written.files:
+        common.print_status(f"已写出 {path.relative_to(written.folder)}")
+    for line in written.left:
         common.print_status(f"没有做：{line}")
-    print(made.folder)
-    if made.left:
-        raise PartialError(f"{len(made.left)} 个院系没有做", where=run, remedy="请处理后重新运行 mingce run")
+    print(written.folder)
+    if written.left:
+        raise PartialError(f"{len(written.left)} 个院系没有做", where=run, remedy="请处理后重新运行 mingce run")
 
 
-def _record_full(cohort: cohorts.Cohort, run: str, wanted: make.PaperRequest, by: str, why: str) -> None:
+def _record_full(cohort: cohorts.Cohort, run: str, request: make.PaperRequest, by: str, why: str) -> None:
     actor = actions.Actor(by, why)
-    data = {"run": run, "colleges": [str(one) for one in wanted.colleges], "classes": list(wanted.classes)}
+    data = {"run": run, "colleges": [str(college) for college in request.colleges], "classes": list(request.classes)}
     with ledgers.open_ledger(cohort) as ledger:
         ledger.append(chain.Entry("papers", action="full", by=actor.by.strip(), why=actor.why.strip(), data=data))

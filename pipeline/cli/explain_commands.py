@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WARNING = "学籍库的内容只供核对：可以问学生“您的……是什么”，不可以念给学生听，也不可以转发。"
-_LONGEST = 300  # characters of one text on the screen
+_MAX_TEXT = 300  # characters of one text on the screen
 _ALWAYS = ("name", "id_number", "student_number", "class_name", "major", "phone")
 
 
@@ -36,53 +36,53 @@ def explain(
     as_json: common.AsJson = False,
 ) -> None:
     """一名学生的全部情况和原因，接电话时用。"""
-    opened = cohorts.load_cohort(cohort)
-    snapshot, today = common.open_desk(opened, number)
-    run = opened.reports_folder / "runs" / snapshot.run_id  # this run, even if a newer one has ended since
-    facts = student_facts.student_facts_of(snapshot, run, ledgers.entries_of(opened), number, today)
+    loaded = cohorts.load_cohort(cohort)
+    snapshot, today = common.open_newest(loaded, number)
+    run = loaded.reports_folder / "runs" / snapshot.run_id  # this run, even if a newer one has ended since
+    facts = student_facts.student_facts_of(snapshot, run, ledgers.entries_of(loaded), number, today)
     facts = facts if full else student_facts.masked_facts(facts)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=1))
         return
-    facts = _for_a_screen(facts)
+    facts = _for_screen(facts)
     console = common.screen()
     _head(console, facts)
     console.print(_WARNING, style="bold red")
-    for given in reversed(facts["submissions"]):
-        _submission(console, given, facts["registry"], full)
+    for submission in reversed(facts["submissions"]):
+        _submission(console, submission, facts["registry"], full)
     if not facts["submissions"]:
         console.print("没有收到提交")
     _findings(console, facts["findings"])
     _ledger(console, facts)
 
 
-def _for_a_screen(value: Any) -> Any:  # noqa: ANN401 - facts and their parts
+def _for_screen(value: Any) -> Any:  # noqa: ANN401 - facts and their parts
     """Return the facts with each text on one line and cut at `_LONGEST`. `--json` prints all."""
     if isinstance(value, dict):
         facts = cast("dict[str, Any]", value)
-        return {_for_a_screen(name): _for_a_screen(one) for name, one in facts.items()}
+        return {_for_screen(name): _for_screen(item) for name, item in facts.items()}
     if isinstance(value, list):
-        return [_for_a_screen(one) for one in cast("list[Any]", value)]
+        return [_for_screen(item) for item in cast("list[Any]", value)]
     if not isinstance(value, str):
         return value
     text = one_line(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}……（共 {len(text)} 字）"
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}……（共 {len(text)} 字）"
 
 
 def _head(console: Console, facts: dict[str, Any]) -> None:
-    one = facts["student"]
-    number = f"{one['school_code']}/{one['student_number']}"
+    student = facts["student"]
+    number = f"{student['school_code']}/{student['student_number']}"
     if not facts["registry"]:
-        console.print(f"{number}  学籍库中没有这名学生（{one['school']}）", style="bold")
+        console.print(f"{number}  学籍库中没有这名学生（{student['school']}）", style="bold")
         return
-    status = tables.STATUSES[one["status"]] + ("，申请修改" if one["change_request"] else "")
-    place = "  ".join(one[name] for name in ("college", "class_name", "major", "education_level"))
-    console.print(f"{number}  {one['name']}  {status}", style="bold")
-    console.print(f"{place}  辅导员 {one['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
-    if one["exception_expired"]:
+    status = tables.STATUSES[student["status"]] + ("，申请修改" if student["change_request"] else "")
+    place = "  ".join(student[name] for name in ("college", "class_name", "major", "education_level"))
+    console.print(f"{number}  {student['name']}  {status}", style="bold")
+    console.print(f"{place}  辅导员 {student['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
+    if student["exception_expired"]:
         console.print("通过时所依据的例外已到期，请重新办理例外或退回更正")
-    if one["changed_fields"]:
-        names = "、".join(fields.label(name) for name in one["changed_fields"].split(","))
+    if student["changed_fields"]:
+        names = "、".join(fields.label(name) for name in student["changed_fields"].split(","))
         console.print(f"通过之后改动了：{names}")
 
 
@@ -91,48 +91,48 @@ def _place(row: dict[str, Any]) -> str:
     return f"{row.get('file', '')}{sheet} 第 {row.get('row', '')} 行"
 
 
-def _submission(console: Console, given: dict[str, Any], registry: dict[str, Any], full: bool) -> None:
-    role = given["role"]
+def _submission(console: Console, submission: dict[str, Any], registry: dict[str, Any], full: bool) -> None:
+    role = submission["role"]
     console.print()
-    head = f"提交 {given['submission_id']}  {given['fields']['submitted_at']}  {student_facts.ROLES[role]}"
-    console.print(head, style="bold")
-    console.print(_place(given))
-    if given["match"]:
-        console.print(_judged(given["match"]))
+    time = submission["fields"]["submitted_at"]
+    console.print(f"提交 {submission['submission_id']}  {time}  {student_facts.ROLES[role]}", style="bold")
+    console.print(_place(submission))
+    if submission["match"]:
+        console.print(_match_text(submission["match"]))
     if role == "superseded":
-        console.print(f"取代它的是 {given['superseded_by']}")
+        console.print(f"取代它的是 {submission['superseded_by']}")
     if role in ("counts", "other") or full:
-        console.print(_compared(given, registry if role == "counts" else {}, full))
-    _findings(console, given["findings"])
-    if given["changes"]:
+        console.print(_comparison(submission, registry if role == "counts" else {}, full))
+    _findings(console, submission["findings"])
+    if submission["changes"]:
         table = common.new_table("规范时改了什么", "项目", "原来填写", "规范后", "原因")
-        for row in given["changes"]:
+        for row in submission["changes"]:
             table.add_row(fields.label(row["field"]), row["given"], row["kept"], row["why"])
         console.print()
         console.print(table)
-    if given["unknown_columns"]:
-        others = "，".join(f"{name} {value}" for name, value in given["unknown_columns"].items())
+    if submission["unknown_columns"]:
+        others = "，".join(f"{name} {value}" for name, value in submission["unknown_columns"].items())
         console.print(f"表中另有的列：{others}")
 
 
-def _judged(match: dict[str, Any]) -> str:
-    told = f"身份{tables.CERTIFIED[match['identity']]}，学籍信息{tables.CERTIFIED[match['record']]}"
+def _match_text(match: dict[str, Any]) -> str:
+    result = f"身份{tables.CERTIFIED[match['identity']]}，学籍信息{tables.CERTIFIED[match['record']]}"
     if not match["matched_student_number"]:
-        return f"{told}；没有对应的学籍"
+        return f"{result}；没有对应的学籍"
     where = f"{match['matched_school']} {match['matched_student_number']}"
-    return f"{told}；最接近的学籍是 {where}，符合程度 {float(match['score']):g}"
+    return f"{result}；最接近的学籍是 {where}，符合程度 {float(match['score']):g}"
 
 
-def _compared(given: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
-    """Return submitted fields next to the registry's: all, or those that differ, have findings, or are in `_ALWAYS`."""
+def _comparison(submission: dict[str, Any], registry: dict[str, Any], full: bool) -> Table:
+    """Return a table of submitted and registry values: all, or those that differ, have findings or are in `_ALWAYS`."""
     table = common.new_table("", "项目", "填写", "学籍库（不可念出）", "")
-    shown = {*_ALWAYS, *(row["field"] for row in given["findings"])}
-    for name, value in given["fields"].items():
-        official = str(registry.get(name, ""))
-        differs = bool(official and value and official != value and name in fields.in_registry())
+    shown = {*_ALWAYS, *(row["field"] for row in submission["findings"])}
+    for name, value in submission["fields"].items():
+        registered = str(registry.get(name, ""))
+        differs = bool(registered and value and registered != value and name in fields.in_registry())
         if full or differs or name in shown:
             mark, style = ("不同", "red") if differs else ("", "")
-            table.add_row(fields.label(name), value, official, mark, style=style)
+            table.add_row(fields.label(name), value, registered, mark, style=style)
     return table
 
 
@@ -144,8 +144,8 @@ def _findings(console: Console, findings: list[dict[str, Any]]) -> None:
         level = tables.SEVERITIES[row["severity"]] + ("\n例外放行" if row["excepted"] else "")
         style = "red" if row["severity"] == "critical" and not row["excepted"] else ""
         evidence = f"\n依据：{row['expected']}" if row["expected"] else ""
-        told = f"{row['message']}  [{row['rule']}]{evidence}"
-        table.add_row(states.ACTORS[row["actor"]], level, fields.label(row["field"]), told, style=style)
+        text = f"{row['message']}  [{row['rule']}]{evidence}"
+        table.add_row(states.ACTORS[row["actor"]], level, fields.label(row["field"]), text, style=style)
     console.print()
     console.print(table)
 

@@ -64,7 +64,7 @@ def examine(cohort: common.CohortPath = Path()) -> None:
     try:
         checks = doctor.examine_cohort(cohorts.load_cohort(cohort), datetime.now(SHANGHAI))
     except ConfigurationError:
-        for check in doctor.machine():
+        for check in doctor.machine_checks():
             print(f"{_MARKS[check.ok]} {check.what}")
         raise
     bad = 0
@@ -93,7 +93,7 @@ def clear(
             f"已清除：文件和文件夹 {closed.files} 个，运行中的个人信息 {closed.runs} 次，"
             f"账本中的个人信息 {closed.ledger} 条，账本的备份 {closed.backups} 份"
         )
-        for name in closed.left:
+        for name in closed.remaining:
             common.print_status(f"请自行查看并删除：{name}")
         return
     removed = purge.overdue(loaded, now) if dry_run else purge.purge_cohort(loaded, now, who, why)

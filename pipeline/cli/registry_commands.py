@@ -58,7 +58,7 @@ def _decide(
     what: str, cohort: Path, numbers: list[str], by: str, why: str, *, inside: bool, proof: str, reason: str = ""
 ) -> None:
     loaded = cohorts.load_cohort(cohort)
-    rows = membership.with_scope(tables.read_table(common.newest_of(loaded), "registry"))
+    rows = membership.with_scope(tables.read_table(common.newest_folder(loaded), "registry"))
     with ledgers.open_for_decisions(loaded) as ledger:
         actor = actions.Actor(by, why)
         outcome = scope_decisions.decide_scope(rows, ledger, numbers, actor, inside=inside, proof=proof, reason=reason)
@@ -77,11 +77,12 @@ def scope_years(
 ) -> None:
     """确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）"""
     loaded = cohorts.load_cohort(cohort)
-    asked = (run_folder.read_summary(common.newest_of(loaded)) or {}).get("other_years", {})
+    questions = (run_folder.read_summary(common.newest_folder(loaded)) or {}).get("other_years", {})
     with ledgers.open_for_decisions(loaded) as ledger:
-        outcome = scope_decisions.answer_years(asked, loaded.year, ledger, school or [], actions.Actor(by, why))
+        outcome = scope_decisions.answer_years(questions, loaded.year, ledger, school or [], actions.Actor(by, why))
     for code in outcome.done:
-        print(f"已确认：{code} 的学籍库里 {sum(asked[code]['years'].values())} 人不在 {loaded.year} 年毕业，不在本届")
+        count = sum(questions[code]["years"].values())
+        print(f"已确认：{code} 的学籍库里 {count} 人不在 {loaded.year} 年毕业，不在本届")
     if not outcome.done:
         print("没有要确认的")
 
@@ -94,24 +95,25 @@ def scope_list(
 ) -> None:
     """列出不在本届的学生、原因和依据"""
     loaded = cohorts.load_cohort(cohort)
-    run, key = common.newest_of(loaded), ["school", "student_number"]
+    run, key = common.newest_folder(loaded), ["school", "student_number"]
     rows = tables.read_table(run, "outside")
-    known = membership.with_scope(tables.read_table(run, "registry")).drop_duplicates(key).set_index(key)["scope_stale"]
-    rows = rows.assign(stale=known.reindex(rows.set_index(key).index).fillna(False).astype(bool).to_numpy())
+    scoped = membership.with_scope(tables.read_table(run, "registry")).drop_duplicates(key).set_index(key)
+    changed = scoped["scope_stale"].reindex(rows.set_index(key).index)
+    rows = rows.assign(stale=changed.fillna(False).astype(bool).to_numpy())
     if college:
         rows = common.college_named(college, loaded).rows_of(rows)
     if as_json:
         print(json.dumps(rows.to_dict("records"), ensure_ascii=False, indent=1))
         return
     for row in rows.to_dict("records"):
-        said = "学籍库" if row["source"] == "registry" else f"{row['by']} {str(row['at'])[:10]} 登记"
+        source = "学籍库" if row["source"] == "registry" else f"{row['by']} {str(row['at'])[:10]} 登记"
         stale = "，登记后学籍有变化，请复核" if row["stale"] else ""
         who = f"{row['school']} {row['college']} {row['student_number']} {row['name']}"
-        print(f"{who}：{row['reason']}（{said}{stale}）")
+        print(f"{who}：{row['reason']}（{source}{stale}）")
     print(f"不在本届共 {len(rows)} 人")
 
 
-_SHOWN = 200  # rows on the screen; `--out` has all
+_MAX_ROWS = 200  # rows on the screen; `--out` has all
 
 
 @registry.command("diff")
@@ -132,17 +134,17 @@ def diff(
     differences = school_tables.compare_registries(school_tables.read_export(old), newer)
     if out:
         with common.output(out, ".csv"), atomic_files.atomic_path(out) as draft:
-            inert = differences.map(text_columns.formula_safe)
-            inert.to_csv(draft, index=False, encoding="utf-8-sig", lineterminator="\n")
+            safe = differences.map(text_columns.formula_safe)
+            safe.to_csv(draft, index=False, encoding="utf-8-sig", lineterminator="\n")
     masked = school_tables.masked_differences(differences)
     if as_json:
         print(masked.to_json(orient="records", force_ascii=False, indent=2))
     else:
         _show(masked)
-    _show_settled(cohort, newer)
+    _show_errata(cohort, newer)
 
 
-def _show_settled(cohort: Path | None, newer: tables.Frame) -> None:
+def _show_errata(cohort: Path | None, newer: tables.Frame) -> None:
     """Print the outcome of the newest run's errata, if there is a cohort with a run."""
     if cohort is None and not Path(cohorts.FILE_NAME).is_file():
         return
@@ -167,9 +169,9 @@ def _show(differences: tables.Frame) -> None:
     if not len(differences):
         return
     table = common.new_table("", "学校", "学号", "姓名", "变化", "字段", "原来", "现在")
-    for row in differences.head(_SHOWN).itertuples(index=False):
+    for row in differences.head(_MAX_ROWS).itertuples(index=False):
         change, field = school_tables.CHANGES[str(row.change)], fields.label(str(row.field))
         table.add_row(*map(str, (row.school, row.student_number, row.name, change, field, row.old, row.new)))
     console.print(table)
-    if len(differences) > _SHOWN:
-        console.print(f"只显示前 {_SHOWN} 条，共 {len(differences)} 条；加 --out 文件名.csv 写出全部")
+    if len(differences) > _MAX_ROWS:
+        console.print(f"只显示前 {_MAX_ROWS} 条，共 {len(differences)} 条；加 --out 文件名.csv 写出全部")

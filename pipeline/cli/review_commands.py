@@ -48,16 +48,16 @@ def approve(
         raise UsageError("请给 --student 学号，或 --all-ready --college 院系，二者之一")
     if all_ready and not college:
         raise UsageError("--all-ready 要写明院系", where="--college")
-    cohort, more = _cohort_and_more(words)
-    if all_ready and more:
-        raise UsageError(f"{more[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
-    looked_at = review_snapshot.seen_in_run(cohort, seen) if seen else None
+    cohort, extra = _split_words(words)
+    if all_ready and extra:
+        raise UsageError(f"{extra[0]} 不是届别文件夹", remedy="请给 cohort.toml 或它所在的文件夹")
+    states = review_snapshot.seen_in_run(cohort, seen) if seen else None
     if college and all_ready:
-        ready = partial(actions.approve_ready, seen=looked_at)
+        ready = partial(actions.approve_ready, seen=states)
         _act(cohort, common.college_named(college, cohort), by, why, "已通过 {} 人", ready)
     else:
-        chosen = partial(actions.approve, seen=looked_at if seen else review_snapshot.seen_in_latest(cohort))
-        _act(cohort, [*(student or []), *more], by, why, "已通过 {} 人", chosen)
+        chosen = partial(actions.approve, seen=states if seen else review_snapshot.seen_in_latest(cohort))
+        _act(cohort, [*(student or []), *extra], by, why, "已通过 {} 人", chosen)
 
 
 @decisions.command("return")
@@ -83,11 +83,11 @@ def withdraw(
     """撤销登记：填错学校或填错人的一条提交不再计入，学号可重新登记。"""
     if bool(submission) == bool(extras):
         raise UsageError("请给 --submission 提交编号，或 --extras 院系，二者之一")
-    opened, done = cohorts.load_cohort(cohort), "已撤销 {} 条登记"
+    loaded, done = cohorts.load_cohort(cohort), "已撤销 {} 条登记"
     if extras:
-        _act(opened, common.college_named(extras, opened), by, why, done, actions.withdraw_extras)
+        _act(loaded, common.college_named(extras, loaded), by, why, done, actions.withdraw_extras)
     else:
-        _act(opened, submission, by, why, done, actions.withdraw, submission)
+        _act(loaded, submission, by, why, done, actions.withdraw, submission)
 
 
 @decisions.command("list")
@@ -98,13 +98,13 @@ def list_students(
     as_json: common.AsJson = False,
 ) -> None:
     """列出学生现在的状态。"""
-    opened = cohorts.load_cohort(cohort)
-    desk = _desk(opened)
-    rows = decision_rows.listed_students(desk, common.college_named(college, opened) if college else None, status)
+    loaded = cohorts.load_cohort(cohort)
+    snapshot = _snapshot(loaded)
+    rows = decision_rows.listed_students(snapshot, common.college_named(college, loaded) if college else None, status)
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
-        print(decision_rows.listing_lines(rows, desk.tables.run_id))
+        print(decision_rows.listing_lines(rows, snapshot.tables.run_id))
 
 
 @decisions.command("sheet")
@@ -116,11 +116,11 @@ def write_sheet(
     """写出一个院系的审核表：每人一行，带提交编号，填好意见后放回 [review] decisions。"""
     if not college:
         raise UsageError("没有写院系", where="--college")
-    opened = cohorts.load_cohort(cohort)
-    named = common.college_named(college, opened)
-    path = out or Path(f"{cohorts.safe_name(f'审核-{named.code}-{named.name}')}.xlsx")
+    loaded = cohorts.load_cohort(cohort)
+    chosen = common.college_named(college, loaded)
+    path = out or Path(f"{cohorts.safe_name(f'审核-{chosen.code}-{chosen.name}')}.xlsx")
     with common.output(path, ".xlsx"):
-        print(decision_rows.write_sheet(path, _desk(opened), named))
+        print(decision_rows.write_sheet(path, _snapshot(loaded), chosen))
 
 
 @granted.command("add")
@@ -143,27 +143,27 @@ def add_exception(
     if (student and not rule) or (college and not major):
         raise UsageError("没有写规则" if student else "没有写专业", where="--rule" if student else "--major")
     last = common.parse_date(expires, "--expires") if expires else None
-    opened = cohorts.load_cohort(cohort)
-    tables, today = common.open_desk(opened)
+    loaded = cohorts.load_cohort(cohort)
+    tables, today = common.open_newest(loaded)
     actor = actions.Actor(by, why, today)
-    with ledgers.open_for_decisions(opened) as ledger:
+    with ledgers.open_for_decisions(loaded) as ledger:
         if college:
-            made = granting.explain_difference(tables, ledger, common.college_named(college, opened), major, actor)
+            numbers = granting.explain_difference(tables, ledger, common.college_named(college, loaded), major, actor)
         else:
-            made = granting.add_exception(tables, ledger, student, rule, actor, proof, last)
+            numbers = granting.add_exception(tables, ledger, student, rule, actor, proof, last)
     known = "这个例外已有，未重复记入；要改到期日或证明，请先撤销它（mingce except revoke）"
-    print(f"已记入例外，编号 {'、'.join(map(str, made))}" if made else known)
+    print(f"已记入例外，编号 {'、'.join(map(str, numbers))}" if numbers else known)
 
 
 @granted.command("list")
 def list_exceptions(cohort: common.CohortPath = Path(), as_json: common.AsJson = False) -> None:
     """列出有效的例外。"""
     table = exceptions.standing_exceptions(ledgers.entries_of(cohorts.load_cohort(cohort), "exception"))
-    shown = table[["seq", "school", "college", "student_number", "rule", "proof", "expires", "by", "at", "why"]]
+    columns = table[["seq", "school", "college", "student_number", "rule", "proof", "expires", "by", "at", "why"]]
     if as_json:
-        print(json.dumps(shown.to_dict("records"), ensure_ascii=False, indent=1))
+        print(json.dumps(columns.to_dict("records"), ensure_ascii=False, indent=1))
         return
-    for row in shown.to_dict("records"):
+    for row in columns.to_dict("records"):
         who = row["student_number"] or row["college"]
         until = f"至 {row['expires']}" if row["expires"] else "不限期"
         by, why = one_line(row["by"]), one_line(row["why"])
@@ -183,39 +183,39 @@ def revoke_exception(
     print(f"已撤销例外 {number}")
 
 
-def _desk(cohort: cohorts.Cohort) -> review_snapshot.ReviewSnapshot:
-    tables, today = common.open_desk(cohort)
+def _snapshot(cohort: cohorts.Cohort) -> review_snapshot.ReviewSnapshot:
+    tables, today = common.open_newest(cohort)
     return review_snapshot.build_snapshot(tables, ledgers.entries_of(cohort, *review_snapshot.KINDS), today)
 
 
-def _cohort_and_more(words: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:
+def _split_words(words: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:
     """Return the cohort and the other words: more numbers may follow `--student NUMBER`."""
-    given = words or []
-    named = [word for word in given if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # False if too long
-    if len(named) > 1:
-        raise UsageError(f"给了 {len(named)} 个届别：{'、'.join(named)}", remedy="请只给一个")
-    return cohorts.load_cohort(Path(*named)), [word for word in given if word not in named]
+    arguments = words or []
+    paths = [word for word in arguments if word.endswith(".toml") or os.path.isdir(word)]  # noqa: PTH112  # False if too long
+    if len(paths) > 1:
+        raise UsageError(f"给了 {len(paths)} 个届别：{'、'.join(paths)}", remedy="请只给一个")
+    return cohorts.load_cohort(Path(*paths)), [word for word in arguments if word not in paths]
 
 
 def _students_of(words: list[str] | None, student: list[str] | None) -> tuple[cohorts.Cohort, list[str]]:
     if not student:
         raise UsageError("没有写学号", where="--student")
-    cohort, more = _cohort_and_more(words)
-    return cohort, [*student, *more]
+    cohort, extra = _split_words(words)
+    return cohort, [*student, *extra]
 
 
 def _act(
-    cohort: cohorts.Cohort, about: T, by: str, why: str, done: str,
+    cohort: cohorts.Cohort, subject: T, by: str, why: str, done: str,
     act: Callable[[review_snapshot.RunTables, ledgers.Ledger, T, actions.Actor], actions.ActionOutcome],
     known: str = "",
 ) -> None:  # fmt: skip
-    """Act on the newest run's tables, and print what was done, what was so before, and what was not done and why."""
-    tables, today = common.open_desk(cohort, known)
+    """Act on the newest run's tables. Print the students done, those already in this state, and those skipped."""
+    tables, today = common.open_newest(cohort, known)
     with ledgers.open_for_decisions(cohort) as ledger:
-        outcome = act(tables, ledger, about, actions.Actor(by, why, today))
+        outcome = act(tables, ledger, subject, actions.Actor(by, why, today))
     if outcome.done or not outcome.already:
-        named = f"：{'、'.join(outcome.done)}" if outcome.done else ""
-        print(done.format(len(outcome.done)) + named)
+        names = f"：{'、'.join(outcome.done)}" if outcome.done else ""
+        print(done.format(len(outcome.done)) + names)
     for line in outcome.messages:
         print(one_line(line))
     if outcome.already:

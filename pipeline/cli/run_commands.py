@@ -47,8 +47,8 @@ def run_all(
     as_json: common.AsJson = False,
 ) -> None:
     """收集、规范、比对、核验、审核、统计并生成页面"""
-    made = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force, "schools": tuple(pages or ())}
-    _go(cohort, "run", as_of, college, (), reports, as_json, made)
+    options = {"notebooks": not no_notebooks, "jobs": jobs, "cold": cold, "force": force, "schools": tuple(pages or ())}
+    _run(cohort, "run", as_of, college, (), reports, as_json, options)
 
 
 @common.app.command("check")
@@ -61,10 +61,10 @@ def check(
     as_json: common.AsJson = False,
 ) -> None:
     """只核验和统计，不生成页面"""
-    _go(cohort, "check", as_of, college, tuple(rule or ()), reports, as_json, {"notebooks": False})
+    _run(cohort, "check", as_of, college, tuple(rule or ()), reports, as_json, {"notebooks": False})
 
 
-def _go(
+def _run(
     path: Path, command: str, as_of: str | None, colleges: list[str] | None, rules: tuple[str, ...],
     reports: Path | None, as_json: bool, pages: dict[str, Any],
 ) -> None:  # fmt: skip
@@ -83,7 +83,7 @@ def _go(
         raise typer.Exit(4)
 
 
-_RIGHTS = {"label": "", "alias": "别名", "declared": "已写明", "export": "已知的导出", "values": "按内容认出"}
+_REASONS = {"label": "", "alias": "别名", "declared": "已写明", "export": "已知的导出", "values": "按内容认出"}
 
 
 @common.app.command("columns")
@@ -101,72 +101,72 @@ def columns(
         print(granting.resolve_fault(cohorts.load_cohort(cohort), settle, how, by, why))
         return
     loaded = cohorts.load_cohort(cohort)
-    looked = column_report.look_at_columns(loaded)
+    report = column_report.report_columns(loaded)
     if not as_json:
-        _show(loaded, looked)
-    chosen = _answers(loaded, looked, ask=sys.stdin.isatty() and not as_json)
+        _show(loaded, report)
+    answers = _answers(loaded, report, ask=sys.stdin.isatty() and not as_json)
     if save:
-        common.print_status(cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, chosen))
+        common.print_status(cohort_text.save_columns(loaded.folder / cohorts.FILE_NAME, answers))
     if as_json:
-        print(json.dumps(_as_json(looked, chosen if save else {}), ensure_ascii=False, indent=2))
+        print(json.dumps(_as_json(report, answers if save else {}), ensure_ascii=False, indent=2))
 
 
-def _answers(cohort: cohorts.Cohort, looked: column_report.Looked, *, ask: bool) -> dict[str, dict[str, str]]:
-    """Return the proposals that the user accepts; unasked, those that values prove, but not two for one field."""
-    proved = [each for each in looked.proposals if each.proved]
-    places = [(each.whose, each.field) for each in proved]
+def _answers(cohort: cohorts.Cohort, report: column_report.ColumnReport, *, ask: bool) -> dict[str, dict[str, str]]:
+    """Return the accepted proposals. Without `ask`, these are proved ones, unless a field has several."""
+    proved = [line for line in report.proposals if line.proved]
+    places = [(proposal.school, proposal.field) for proposal in proved]
     if not ask:
-        return column_report.answers_of(each for each in proved if places.count((each.whose, each.field)) == 1)
+        return column_report.answers_of(line for line in proved if places.count((line.school, line.field)) == 1)
     accepted: list[column_report.Proposal] = []
-    for each in looked.proposals:
-        answered = each.field in column_report.answers_of(accepted).get(each.whose, {})
-        if not answered and typer.confirm(each.question(cohort), default=each.proved):
-            accepted.append(each)
+    for proposal in report.proposals:
+        answered = proposal.field in column_report.answers_of(accepted).get(proposal.school, {})
+        if not answered and typer.confirm(proposal.question(cohort), default=proposal.proved):
+            accepted.append(proposal)
     return column_report.answers_of(accepted)
 
 
-def _show(cohort: cohorts.Cohort, looked: column_report.Looked) -> None:
-    for sheet in looked.sheets:
-        _show_sheet(column_report.whose_name(cohort, sheet.whose), sheet)
-    for line in looked.lines(cohort):
+def _show(cohort: cohorts.Cohort, report: column_report.ColumnReport) -> None:
+    for sheet in report.sheets:
+        _show_sheet(column_report.source_name(cohort, sheet.school), sheet)
+    for line in report.lines(cohort):
         print(line)
-    for each in looked.proposals:
-        proof = "内容与学籍相符，--save 会写入" if each.proved else "只是列名相像，请核对"
-        whose, field = column_report.whose_name(cohort, each.whose), fields.label(each.field)
-        print(f"{whose}：{field} 可能是“{column_report.place_name(each.text)}”（{proof}）")
+    for proposal in report.proposals:
+        proof = "内容与学籍相符，--save 会写入" if proposal.proved else "只是列名相像，请核对"
+        source, field = column_report.source_name(cohort, proposal.school), fields.label(proposal.field)
+        print(f"{source}：{field} 可能是“{column_report.place_name(proposal.text)}”（{proof}）")
 
 
-def _show_sheet(whose: str, sheet: column_report.SheetReport) -> None:
-    has = sheet.has
-    known = f"，认作{'、'.join(has.exports)}" if has.exports else ""
-    refused = f"。{has.refused}" if has.refused else ""
-    print(f"{whose} {has.place}：表头在第 {has.row} 行{known}{refused}")
+def _show_sheet(source: str, sheet: column_report.SheetReport) -> None:
+    header = sheet.header
+    known = f"，认作{'、'.join(header.exports)}" if header.exports else ""
+    refused = f"。{header.refused}" if header.refused else ""
+    print(f"{source} {header.place}：表头在第 {header.row} 行{known}{refused}")
     table = common.new_table("", "列名", "读作", "依据", "前三个值（已遮盖）")
     for column, values in sheet.columns:
         likely = f"？可能是{fields.label(column.likely)}" if column.likely and not column.field else ""
         read = fields.label(column.field) if column.field else likely or "（不读）"
-        table.add_row(column.heading, read, _RIGHTS.get(column.right, ""), "，".join(values))
+        table.add_row(column.heading, read, _REASONS.get(column.right, ""), "，".join(values))
     common.screen().print(table)
 
 
-def _as_json(looked: column_report.Looked, saved: dict[str, dict[str, str]]) -> dict[str, object]:
+def _as_json(report: column_report.ColumnReport, saved: dict[str, dict[str, str]]) -> dict[str, object]:
     sources: list[dict[str, object]] = []
-    for sheet in looked.sheets:
-        read = {name: getattr(sheet.has, name) for name in ("file", "sheet", "row", "exports", "refused")}
+    for sheet in report.sheets:
+        read = {name: getattr(sheet.header, name) for name in ("file", "sheet", "row", "exports", "refused")}
         columns = [
             {name: getattr(column, name) for name in ("heading", "field", "right", "likely")} | {"values": values}
             for column, values in sheet.columns
         ]
-        sources.append({"school": sheet.whose, **read, "columns": columns})
+        sources.append({"school": sheet.school, **read, "columns": columns})
     proposals = [
-        {"school": each.whose, "field": each.field, "is": each.text, "proved": each.proved} for each in looked.proposals
+        {"school": of.school, "field": of.field, "is": of.text, "proved": of.proved} for of in report.proposals
     ]
     return {
         "sources": sources,
-        "missing": [{"school": whose, "fields": lost} for whose, lost in looked.missing.items()],
+        "missing": [{"school": code, "fields": names} for code, names in report.missing.items()],
         "proposals": proposals,
-        "unread": looked.unread,
-        "saved": [{"school": whose, **given} for whose, given in saved.items()],
+        "unread": report.unread,
+        "saved": [{"school": code, **columns_saved} for code, columns_saved in saved.items()],
     }
 
 
@@ -179,5 +179,5 @@ def docs(
 ) -> None:
     """写出最近一次运行的核验说明（Great Expectations Data Docs），只有规则和数量"""
     loaded = cohorts.load_cohort(cohort)
-    newest = common.newest_of(loaded)
+    newest = common.newest_folder(loaded)
     print(data_docs.write_data_docs(newest, out or loaded.reports_folder / "docs" / newest.name))

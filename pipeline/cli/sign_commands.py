@@ -60,23 +60,23 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
             new = signing.file_scan(ledger, college, actions.Actor(by, why), scanned.sha256)
             print(f"{college} 的签字扫描件已归档" if new else f"{college} 的这份扫描件已归档过")
             return
-        snapshot, today = common.open_desk(cohort)
-        people, now = school_tables.read_people(cohort)[0], datetime.now(SHANGHAI)
-        terms = signing.Terms(people, cohort.window.college_due, now.date())
+        snapshot, today = common.open_newest(cohort)
+        people, moment = school_tables.read_people(cohort)[0], datetime.now(SHANGHAI)
+        terms = signing.Terms(people, cohort.window.college_due, moment.date())
         actor = actions.Actor(by, why, today)
         signed = signing.sign(
             snapshot, ledger, college, terms, actor,
             lambda desk, whose, _, known: folder.store(final_headcount(desk, whose, cohort, today), known),
         )  # fmt: skip
-        made = signed.signature
-        ledgers.write_witness(folder.path / made.code, made.seq, made.hash, made.at)
+        signature = signed.signature
+        ledgers.write_witness(folder.path / signature.code, signature.seq, signature.hash, signature.at)
         if scanned:
             inputs.store_copy(scanned, cohort.reports_folder / "inputs")
             signing.file_scan(ledger, college, actor, scanned.sha256)
     what = f"{college} 已签字" if signed.new else f"{college} 已签过这份数据，未重复记入"
-    print(f"{what}，校验码 {made.code}")
-    print(f"人数表：{folder.path / made.code}")
-    _say_typed(cohort)
+    print(f"{what}，校验码 {signature.code}")
+    print(f"人数表：{folder.path / signature.code}")
+    _print_typed(cohort)
     outside = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "outside")
     for reason, names in membership.names_by_reason(college.rows_of(outside)):
         print(f"不在本届 {reason} {len(names)} 人：{'、'.join(names)}")
@@ -86,16 +86,16 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
 def accept(words: Words, by: common.By = "", why: common.Why = "") -> None:
     """就业办接收：学院签字后，确认数据未变并接收；名次的得分从此不变。"""
     college, cohort = _college_of(words)
-    snapshot, today = common.open_desk(cohort)
+    snapshot, today = common.open_newest(cohort)
     colleges = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "colleges")
     standing = tabulate_stage.standing_of(colleges, college)
     with ledgers.open_for_decisions(cohort, verified=True) as ledger:
         accepted = signing.accept(snapshot, ledger, college, actions.Actor(by, why, today), standing)
     print(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
-    _say_typed(cohort)
+    _print_typed(cohort)
 
 
-def _say_typed(cohort: cohorts.Cohort) -> None:
+def _print_typed(cohort: cohorts.Cohort) -> None:
     if not cohort.review.reviewers:
         print(f"经办人{TYPED}（[review] reviewers 没有设置）")
 
@@ -105,10 +105,10 @@ def _verify(words: list[str], code: str) -> None:
         raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
     file, cohort = ("", cohorts.load_cohort(Path(*words))) if code else _subject(words, "文件", "verify headcount.pdf")
     sha256 = "" if code else signatures.file_sha256(Path(file))
-    tables, today = common.open_desk(cohort)
+    tables, today = common.open_newest(cohort)
     entries = ledgers.entries_of(cohort)
-    desk = review_snapshot.build_snapshot(tables, entries, today)
-    verdict = signatures.verify_code(code, desk, entries) if code else signatures.verify_file(sha256, desk, entries)
+    snapshot = review_snapshot.build_snapshot(tables, entries, today)
+    verdict = (signatures.verify_code if code else signatures.verify_file)(code or sha256, snapshot, entries)
     if verdict.equal:
         print(verdict.line)
     for line in verdict.details:
@@ -118,8 +118,8 @@ def _verify(words: list[str], code: str) -> None:
 
 
 def _college_of(words: list[str]) -> tuple[colleges.College, cohorts.Cohort]:
-    given, cohort = _subject(words, "院系", "土木工程学院")
-    return common.college_named(given, cohort), cohort
+    name, cohort = _subject(words, "院系", "土木工程学院")
+    return common.college_named(name, cohort), cohort
 
 
 def _subject(words: list[str], what: str, example: str) -> tuple[str, cohorts.Cohort]:
@@ -149,41 +149,41 @@ def hand_over(
     out: Annotated[Path | None, Option("--out", help="文件写到哪个文件夹", metavar="DIR")] = None,
 ) -> None:
     """给上级系统的文件：签过字的院系里审核通过的学生。"""
-    opened = cohorts.load_cohort(cohort)
-    described = handin_mapping.load_mapping(mapping or opened.handin.mapping, Path.cwd() if mapping else opened.folder)
-    own = opened.path(opened.handin.template) if opened.handin.template else None
+    loaded = cohorts.load_cohort(cohort)
+    layout = handin_mapping.load_mapping(mapping or loaded.handin.mapping, Path.cwd() if mapping else loaded.folder)
+    template_of_cohort = loaded.path(loaded.handin.template) if loaded.handin.template else None
     if form is not None and form not in _FORMATS:
         raise UsageError(f"没有文件种类 {form}", where="--format", remedy=f"可用：{'、'.join(_FORMATS)}")
-    chosen = form or ("xlsx" if template or own else None)
+    chosen = form or ("xlsx" if template or template_of_cohort else None)
     if template and chosen != "xlsx":
         raise UsageError("模板只能用于 xlsx", where="--template", remedy="请改为 --format xlsx 或去掉 --template")
     if out and out.suffix[1:].lower() in _FORMATS:
         raise UsageError(f"{out.name} 是文件名", where="--out", remedy="请写文件夹；种类用 --format")
-    tables, today = common.open_desk(opened)
-    colleges = _colleges(opened, tables, college)
-    folder = out or opened.reports_folder / "handin"
-    model = (template or own) if chosen == "xlsx" else None
-    wanted = handin.HandinRequest(described, colleges, chosen, model, draft, folder)
-    with ledgers.open_for_decisions(opened, verified=True) as ledger:
+    tables, today = common.open_newest(loaded)
+    colleges = _colleges(loaded, tables, college)
+    folder = out or loaded.reports_folder / "handin"
+    model = (template or template_of_cohort) if chosen == "xlsx" else None
+    request = handin.HandinRequest(layout, colleges, chosen, model, draft, folder)
+    with ledgers.open_for_decisions(loaded, verified=True) as ledger:
         entries = ledger.entries(*review_snapshot.KINDS)
     with common.output(folder):
-        done = handin.hand_in(opened, tables, entries, wanted, today)
+        done = handin.hand_in(loaded, tables, entries, request, today)
     for note in done.notes:
         common.print_status(note)
     common.print_status(f"已写出 {done.students} 人{'（草稿，不能上报）' if draft else ''}，读回核对一致")
     print(done.path)
 
 
-def _colleges(cohort: cohorts.Cohort, run: review_snapshot.RunTables, named: list[str] | None) -> list[tuple[str, str]]:
-    if named:
-        chosen = [common.college_named(text, cohort) for text in named]
+def _colleges(cohort: cohorts.Cohort, run: review_snapshot.RunTables, names: list[str] | None) -> list[tuple[str, str]]:
+    if names:
+        chosen = [common.college_named(text, cohort) for text in names]
         for college in chosen:
             run.refuse_unread(college)
             review_snapshot.college_students(run.people, college)  # raises for a college without students
         return [(college.code, college.name) for college in chosen]
     known = sorted(run.people[["school_code", "college"]].drop_duplicates().itertuples(index=False, name=None))
-    lacking = {key: run_folder.unread_of(run.summary, *key) for key in known}
-    for (code, name), why in lacking.items():
+    unread = {key: run_folder.unread_of(run.summary, *key) for key in known}
+    for (code, name), why in unread.items():
         if why:
             common.print_status(f"没有上报 {code}/{name}：最近一次运行{why}")
-    return [key for key in known if not lacking[key]]
+    return [key for key in known if not unread[key]]

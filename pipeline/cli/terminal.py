@@ -58,9 +58,9 @@ class PlainStream:
 
 def system_failure(error: Exception) -> MingceError | None:
     """Return an error of disk, permissions or memory in Chinese, else None. It names a file and its folder only."""
-    causes = [each for each in (error.__cause__, error.__context__) if errno_name(each) in FULL]
-    for each in (*causes, error):
-        code, where = errno_name(each), str(getattr(each, "filename", None) or "")
+    causes = [cause for cause in (error.__cause__, error.__context__) if errno_name(cause) in FULL]
+    for cause in (*causes, error):
+        code, where = errno_name(cause), str(getattr(cause, "filename", None) or "")
         for kind in _WORDS["failures"]:
             if code in kind["codes"] and (where or not kind.get("named")):
                 what = kind["what"].format(why=_WORDS["refusals"].get(code, ""))
@@ -68,22 +68,31 @@ def system_failure(error: Exception) -> MingceError | None:
     return None
 
 
+def _errno_of(error: BaseException | None) -> str:
+    """Return the name of a system error's number. Errors of Arrow and of threads have it in their text."""
+    if isinstance(error, MemoryError):
+        return "ENOMEM"
+    if isinstance(error, OSError) and error.errno:
+        return errno.errorcode.get(error.errno, "")
+    return next((code for words, code in _WORDS["failure_words"].items() if words in str(error)), "")
+
+
 def technical(error: BaseException) -> str:
     """Return the traceback for `--debug`. Messages may quote cells: numbers, addresses, Chinese words are masked."""
     from pipeline.logs import mask
 
     parts: list[str] = []
-    seen: set[int] = set()
-    at: BaseException | None = error
-    while at is not None and id(at) not in seen:
-        seen.add(id(at))
-        said = str(at) if isinstance(at, MingceError) else _HAN.sub("***", str(at))
-        parts.append("".join(traceback.format_tb(at.__traceback__)) + f"{type(at).__name__}: {mask(said)[:2000]}\n")
-        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    visited: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in visited:
+        visited.add(id(link))
+        text = str(link) if isinstance(link, MingceError) else _HAN.sub("***", str(link))
+        parts.append("".join(traceback.format_tb(link.__traceback__)) + f"{type(link).__name__}: {mask(text)[:2000]}\n")
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return "由此引起：\n".join(reversed(parts))
 
 
-_AGAIN = 0.05  # seconds after which a lost interruption is repeated
+_RETRY_AFTER = 0.05  # seconds after which a lost interruption is repeated
 
 
 def interrupt_on_signals() -> None:
@@ -94,18 +103,18 @@ def interrupt_on_signals() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-    sys.unraisablehook = interrupt_again
+    sys.unraisablehook = repeat_interrupt
 
 
 def open_closed_streams() -> None:
-    """Open empty streams where a service gave none: the next file, such as the ledger, would be taken for one."""
+    """Open empty streams where a service has none, or the next opened file, such as the ledger, would become one."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def drop_unread() -> None:
-    """Flush the streams at exit. What no reader takes any more (`mingce … | head`) is dropped in silence."""
+def flush_streams() -> None:
+    """Flush the streams at exit. Output without a reader (`mingce … | head`) is dropped."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -121,13 +130,13 @@ def leave_no_core() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
-def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+def repeat_interrupt(lost: sys.UnraisableHookArgs) -> None:
     """Repeat an interruption that Python lost because it came while an object was finalised."""
     if issubclass(lost.exc_type, KeyboardInterrupt):
         # background jobs of a shell ignore SIGINT
-        heard = signal.getsignal(signal.SIGTERM) == signal.default_int_handler
-        number = signal.SIGTERM if heard else signal.SIGINT
-        threading.Timer(_AGAIN, interrupt_main, (number,)).start()  # later, because here it would be lost as well
+        handles_term = signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+        number = signal.SIGTERM if handles_term else signal.SIGINT
+        threading.Timer(_RETRY_AFTER, interrupt_main, (number,)).start()  # later, because here it would be lost as well
     else:
         sys.__unraisablehook__(lost)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from subprocess import PIPE, STDOUT, Popen
 from threading import Thread
 
 import ipywidgets as widgets
@@ -15,7 +15,7 @@ from pipeline.cohort import FILE_NAME, load_cohort
 from pipeline.cohort_text import save_columns
 from pipeline.errors import MingceError, RefusedError, UsageError
 from pipeline.office.desk_cohort import DeskCohort, box, button, error_box, in_a_row, show_in
-from pipeline.operate.column_report import Proposal, answers_of, look_at_columns
+from pipeline.operate.column_report import Proposal, answers_of, report_columns
 from pipeline.render import overview
 from pipeline.render.fragments import Fragment, fragment
 from pipeline.resources import report_table
@@ -26,8 +26,8 @@ from pipeline.run_folder import newer_attempt
 from pipeline.summary import questions, with_answers
 
 _BOXES, _MORE = (report_table("desk")[name] for name in ("boxes", "more"))
-_COUNTED = re.compile(r"页面 ([0-9]+)/([0-9]+) ")
-_ENDED = {4: "有一部分没有做成", 5: "另一次运行正在进行，请等它结束"}
+_PROGRESS = re.compile(r"页面 ([0-9]+)/([0-9]+) ")
+_FAILURES = {4: "有一部分没有做成", 5: "另一次运行正在进行，请等它结束"}
 
 
 def show_run(office: DeskCohort) -> widgets.Widget:
@@ -37,51 +37,51 @@ def show_run(office: DeskCohort) -> widgets.Widget:
 
 def show_send(office: DeskCohort) -> widgets.Widget:
     """Return the buttons of `mingce send`: a dry run, and sending, which needs a tick."""
-    sure = widgets.Checkbox(description="我已看过名单，确认寄送", indent=False)
-    trial = _command(office, "先看看寄给谁（不寄）", lambda: ["send", "--dry-run"], "只列出收件人，不会寄出。")
+    confirmation = widgets.Checkbox(description="我已看过名单，确认寄送", indent=False)
+    dry_run = _command(office, "先看看寄给谁（不寄）", lambda: ["send", "--dry-run"], "只列出收件人，不会寄出。")
 
     def confirmed() -> list[str]:
-        if not sure.value:
+        if not confirmation.value:
             raise UsageError("还没有打勾确认", remedy="看过名单后打勾，再按一次")
         return ["send"]
 
-    said = "把看板寄给辅导员和副书记；没有设置邮件服务器时写成 .eml 文件。"
-    return widgets.VBox([trial, sure, _command(office, "寄送", confirmed, said)])
+    explanation = "把看板寄给辅导员和副书记；没有设置邮件服务器时写成 .eml 文件。"
+    return widgets.VBox([dry_run, confirmation, _command(office, "寄送", confirmed, explanation)])
 
 
 def show_more(office: DeskCohort) -> widgets.Widget:
     """Return a form for the less frequent commands."""
-    which = box(widgets.Dropdown, "要做的", "420px", options=list(_MORE))
+    chosen = box(widgets.Dropdown, "要做的", "420px", options=list(_MORE))
     boxes = {name: widgets.Text(description=one["label"], placeholder=one["hint"]) for name, one in _BOXES.items()}
 
     def words() -> list[str]:
-        command, needs = (_MORE[str(which.value)][name] for name in ("words", "needs"))
-        named = {name: str(text.value).strip() for name, text in boxes.items()}
-        lacking = [_BOXES[need]["label"] for need in needs if not named[need]]
-        if lacking:
-            raise UsageError(f"还没有填写{'、'.join(lacking)}", remedy="填好后再按一次")
-        command = [named["number"] if word == "NUMBER" else word for word in command]
-        place = [named["college"]] if "college" in needs else []
-        whose = ["--by", named["by"], *(["--why", named["why"]] if named["why"] else [])] if "by" in needs else []
-        return [*command, *whose, *place]
+        command, needs = (_MORE[str(chosen.value)][name] for name in ("words", "needs"))
+        values = {name: str(text.value).strip() for name, text in boxes.items()}
+        missing = [_BOXES[need]["label"] for need in needs if not values[need]]
+        if missing:
+            raise UsageError(f"还没有填写{'、'.join(missing)}", remedy="填好后再按一次")
+        command = [values["number"] if word == "NUMBER" else word for word in command]
+        college = [values["college"]] if "college" in needs else []
+        author = ["--by", values["by"], *(["--why", values["why"]] if values["why"] else [])] if "by" in needs else []
+        return [*command, *author, *college]
 
-    return widgets.VBox([in_a_row(which, *boxes.values()), _command(office, "执行", words), show_columns(office)])
+    return widgets.VBox([in_a_row(chosen, *boxes.values()), _command(office, "执行", words), show_columns(office)])
 
 
-def _command(office: DeskCohort, label: str, words: Callable[[], list[str]], said: str = "") -> widgets.Widget:
+def _command(office: DeskCohort, label: str, words: Callable[[], list[str]], explanation: str = "") -> widgets.Widget:
     """Return a button that runs `words` on the cohort in a thread, then refreshes all."""
     bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(visibility="hidden", width="260px"))
     output = widgets.Output()
 
     def work(command: list[str]) -> None:
         try:
-            for done, total, text in _mingce(command):
+            for done, total, text in _run_mingce(command):
                 bar.max, bar.value = total or bar.max, done if total else bar.value
                 if text:
                     show_in(output, text)
         finally:
             start.disabled, bar.layout.visibility = False, "hidden"
-            office.changed()
+            office.notify()
 
     def pressed() -> None:
         try:
@@ -94,42 +94,41 @@ def _command(office: DeskCohort, label: str, words: Callable[[], list[str]], sai
         Thread(target=work, args=(command,), name=f"desk {command[0]}", daemon=True).start()
 
     start = button(label, pressed, "primary")
-    return widgets.VBox([in_a_row(start, bar, widgets.Label(said)), output])
+    return widgets.VBox([in_a_row(start, bar, widgets.Label(explanation)), output])
 
 
-def _mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
+def _run_mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
     """Run one command. Yields done, total (0: no count) and all output so far. Counts of pages only move the bar."""
-    said = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # Chinese Windows defaults to GBK
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # Chinese Windows defaults to GBK
     command = [sys.executable, "-m", "pipeline", *words]
     lines: list[str] = []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", env=said
-    ) as process:
+    with Popen(command, stdout=PIPE, stderr=STDOUT, encoding="utf-8", env=environment) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            counted = _COUNTED.match(line)
-            if counted:
-                yield int(counted[1]), int(counted[2]), ""
+            progress = _PROGRESS.match(line)
+            if progress:
+                yield int(progress[1]), int(progress[2]), ""
             else:
                 lines.append(line)
                 yield 0, 0, "".join(lines)
-    ended = "完成。" if process.returncode == 0 else f"没有完成：{_ENDED.get(process.returncode, '请看上面的说明')}。"
+    failure = _FAILURES.get(process.returncode, "请看上面的说明")
+    ended = f"没有完成：{failure}。" if process.returncode else "完成。"
     yield 0, 0, f"{''.join(lines)}{ended}\n"
 
 
-def show_look(office: DeskCohort) -> widgets.Widget:
+def show_open_work(office: DeskCohort) -> widgets.Widget:
     """Return today's open work of all colleges, refreshed after each run and decision."""
     output = widgets.Output()
 
     def look() -> None:
-        show_in(output, left_today(office))
+        show_in(output, open_work(office))
 
     office.on_change(look)
     look()
     return output
 
 
-def left_today(office: DeskCohort) -> Fragment:
+def open_work(office: DeskCohort) -> Fragment:
     """Return today's open work from the newest run. Before the first run, return the button to press."""
     try:
         run = newest_run(office.cohort)
@@ -156,24 +155,24 @@ def show_columns(office: DeskCohort) -> widgets.Widget:
     def look() -> None:
         try:
             cohort = load_cohort(office.cohort.folder)
-            looked = look_at_columns(cohort)
+            report = report_columns(cohort)
         except MingceError as error:
             show_in(output, error_box(error))
             return
-        asked = [
-            (each, widgets.Checkbox(value=each.proved, description=each.question(cohort), indent=False, layout=width))
-            for each in looked.proposals
+        proposals = [
+            (line, widgets.Checkbox(value=line.proved, description=line.question(cohort), indent=False, layout=width))
+            for line in report.proposals
         ]
-        save = button(f"把打勾的写进 {FILE_NAME}", lambda: _save_ticked(office, asked, output), "primary")
-        questions.children = [*(box for _, box in asked), save] if asked else []
-        lines = looked.lines(office.cohort) + ["请核对上面的问题，是的打勾，然后写入。"] * bool(asked)
+        save = button(f"把打勾的写进 {FILE_NAME}", lambda: _save_ticked(office, proposals, output), "primary")
+        questions.children = [*(box for _, box in proposals), save] if proposals else []
+        lines = report.lines(office.cohort) + ["请核对上面的问题，是的打勾，然后写入。"] * bool(proposals)
         show_in(output, "\n".join(lines or ["每一列都认得，没有要确认的。"]) + "\n")
 
     return widgets.VBox([button("逐列核对：每一列读成了什么", look), questions, output])
 
 
-def _save_ticked(office: DeskCohort, asked: list[tuple[Proposal, widgets.Checkbox]], output: widgets.Output) -> None:
-    answers = answers_of(each for each, box in asked if box.value)
+def _save_ticked(office: DeskCohort, lines: list[tuple[Proposal, widgets.Checkbox]], output: widgets.Output) -> None:
+    answers = answers_of(line for line, box in lines if box.value)
     try:
         show_in(output, f"{save_columns(office.cohort.folder / FILE_NAME, answers)}。\n")
     except MingceError as error:

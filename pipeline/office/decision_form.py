@@ -25,7 +25,7 @@ from pipeline.tables import read_table
 OUT, IN, EXCEPT = "不在本届", "列入本届", "准予例外"
 _ON_SUBMISSIONS = {word: action for action, word in ACTIONS.items()}
 _WITH_PROOF = (OUT, IN, EXCEPT)
-_NAMED = 30  # a message names at most so many students
+_MAX_NAMES = 30  # a message names at most so many students
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[i
     actor = Actor(decision.by, decision.why, today)
     with open_for_decisions(office.cohort) as ledger:
         outcome = _act(office, decision, tables, ledger, actor)
-    done = f"{decision.action} {len(outcome.done)} 人{_named(outcome.done)}"
+    done = f"{decision.action} {len(outcome.done)} 人{_name_list(outcome.done)}"
     already = f"；{len(outcome.already)} 人此前已是如此，未重复记入" if outcome.already else ""
     unchecked = "" if office.cohort.review.reviewers else f"经办人{TYPED}。"
     return f"已登记：{done}{already}。{unchecked}网页和人数表在下次运行后更新。", outcome.entries
 
 
-def take_back(office: DeskCohort, entries: Sequence[int], by: str) -> str:
+def undo_decision(office: DeskCohort, entries: Sequence[int], by: str) -> str:
     """Undo the last action; return a Chinese line. Raises the errors of `review.granting.undo`."""
     with open_for_decisions(office.cohort) as ledger:
         outcome = undo(ledger, entries, Actor(by))
-    return f"已撤销上一步，{len(outcome.done)} 条记录恢复原状{_named(outcome.done)}。"
+    return f"已撤销上一步，{len(outcome.done)} 条记录恢复原状{_name_list(outcome.done)}。"
 
 
 def _act(office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledger, actor: Actor) -> ActionOutcome:
@@ -75,16 +75,16 @@ def _act(office: DeskCohort, decision: Decision, tables: RunTables, ledger: Ledg
         what = "例外一次只能办理一人" if action == EXCEPT else "撤销登记一次只能一人"
         raise UsageError(what, remedy="请只勾选一名学生")
     if action == EXCEPT:
-        made = add_exception(tables, ledger, number, decision.rule, actor, decision.proof)
-        return ActionOutcome(done=list(numbers), entries=made)
+        entries = add_exception(tables, ledger, number, decision.rule, actor, decision.proof)
+        return ActionOutcome(done=list(numbers), entries=entries)
     submission = str(tables.people["submission_id"].iloc[tables.numbers.position(number)])
     if not submission:
         raise UsageError("这名学生没有提交", remedy="没有可撤销的登记")
     return withdraw(tables, ledger, submission, actor)
 
 
-def _named(numbers: Sequence[str]) -> str:
-    return f"：{'、'.join(numbers)}" if 0 < len(numbers) <= _NAMED else ""
+def _name_list(numbers: Sequence[str]) -> str:
+    return f"：{'、'.join(numbers)}" if 0 < len(numbers) <= _MAX_NAMES else ""
 
 
 class DecisionForm:
@@ -92,7 +92,7 @@ class DecisionForm:
 
     def __init__(self, office: DeskCohort) -> None:
         self._office = office
-        self._asked: Decision | None = None
+        self._pending: Decision | None = None
         self._last: list[int] = []
         self._action = box(widgets.Dropdown, "意见", options=[*_ON_SUBMISSIONS, "撤销登记", OUT, IN, EXCEPT])
         self._by = box(widgets.Text, "经办人", placeholder="您的姓名")
@@ -100,70 +100,70 @@ class DecisionForm:
         self._reason = box(widgets.Dropdown, "原因", options=REASONS)
         self._proof = box(widgets.Dropdown, "证明", options=PROOFS)
         self._rule = box(widgets.Dropdown, "例外的问题", options=[])
-        self._sure = button("确认", self._do, "danger")
-        self._no = button("不做了", self._forget)
-        self._undo = button("撤销上一步", self._take_back)
+        self._yes = button("确认", self._record, "danger")
+        self._no = button("不做了", self._cancel)
+        self._undo = button("撤销上一步", self._undo_last)
         self._undo.disabled = True
-        self._said, self._more, self._confirm = widgets.Output(), widgets.HBox(), widgets.HBox()
+        self._message, self._boxes, self._confirm = widgets.Output(), widgets.HBox(), widgets.HBox()
         words = in_a_row(self._action, self._by, self._why)
         buttons = widgets.HBox([button("登记", self._ask, "primary"), self._undo])
-        parts = [words, self._more, buttons, self._confirm, self._said]
+        parts = [words, self._boxes, buttons, self._confirm, self._message]
         self.widget = widgets.VBox(parts, layout=widgets.Layout(margin="12px 0"))
         self._action.observe(self.renew, names="value")
 
     def renew(self, _: object = None) -> None:
         """Show the boxes of the action for the ticked students. Drop an open question: it named other students."""
-        self._forget()
+        self._cancel()
         action = str(self._action.value)
         boxes = [self._reason] if action == OUT else []
         if action == EXCEPT:
             self._rule.options = self._rules()
             boxes.append(self._rule)
-        self._more.children = (*boxes, *([self._proof] if action in _WITH_PROOF else []))
+        self._boxes.children = (*boxes, *([self._proof] if action in _WITH_PROOF else []))
 
     def _rules(self) -> list[tuple[str, str]]:
-        desk, ticked = self._office.listing.desk, self._office.listing.ticked
-        if desk is None or len(ticked) != 1:
+        snapshot, ticked = self._office.listing.snapshot, self._office.listing.ticked
+        if snapshot is None or len(ticked) != 1:
             return []
-        person, rows = desk.student(next(iter(ticked))), open_critical(desk.findings)
-        own = rows[(rows["student_number"] == person["student_number"]) & (rows["school"] == person["school"])]
-        return [(str(row["message"])[:60], str(row["rule"])) for row in own.drop_duplicates("rule").to_dict("records")]
+        person, rows = snapshot.student(next(iter(ticked))), open_critical(snapshot.findings)
+        rows = rows[(rows["student_number"] == person["student_number"]) & (rows["school"] == person["school"])]
+        return [(str(row["message"])[:60], str(row["rule"])) for row in rows.drop_duplicates("rule").to_dict("records")]
 
     def _ask(self) -> None:
         ticked = dict(self._office.listing.ticked)
         boxes = (self._by, self._why, self._reason, self._proof, self._rule)
-        asked = Decision(str(self._action.value), tuple(ticked), *(str(box.value or "") for box in boxes))
-        if not ticked or not asked.by.strip():
-            self._forget()
+        decision = Decision(str(self._action.value), tuple(ticked), *(str(box.value or "") for box in boxes))
+        if not ticked or not decision.by.strip():
+            self._cancel()
             self._show("请看这里", "请先勾选学生。" if not ticked else "请先写经办人的姓名。")
             return
-        self._asked = asked
-        names = "、".join(list(ticked.values())[:_NAMED]) + (" 等" if len(ticked) > _NAMED else "")
-        question = widgets.HTML(f"<b>将登记“{asked.action}” {len(ticked)} 人：</b>{escape(names)}")
-        self._confirm.children = (question, self._sure, self._no)
+        self._pending = decision
+        names = "、".join(list(ticked.values())[:_MAX_NAMES]) + (" 等" if len(ticked) > _MAX_NAMES else "")
+        question = widgets.HTML(f"<b>将登记“{decision.action}” {len(ticked)} 人：</b>{escape(names)}")
+        self._confirm.children = (question, self._yes, self._no)
 
-    def _forget(self) -> None:
-        self._asked, self._confirm.children = None, ()
+    def _cancel(self) -> None:
+        self._pending, self._confirm.children = None, ()
 
-    def _do(self) -> None:
-        decision = self._asked
+    def _record(self) -> None:
+        decision = self._pending
         if decision is not None:
             self._try(lambda: record_decision(self._office, decision))
 
-    def _take_back(self) -> None:
-        self._try(lambda: (take_back(self._office, self._last, str(self._by.value)), []))
+    def _undo_last(self) -> None:
+        self._try(lambda: (undo_decision(self._office, self._last, str(self._by.value)), []))
 
     def _try(self, act: Callable[[], tuple[str, list[int]]]) -> None:
-        self._forget()
+        self._cancel()
         try:
             line, self._last = act()
         except MingceError as error:
-            show_in(self._said, error_box(error))
+            show_in(self._message, error_box(error))
             return
         self._office.listing.ticked.clear()
         self._undo.disabled = not self._last
-        self._office.changed()
+        self._office.notify()
         self._show("已登记", line)
 
     def _show(self, heading: str, line: str) -> None:
-        show_in(self._said, fragment("notes", heading, heading=heading, lines=[line]))
+        show_in(self._message, fragment("notes", heading, heading=heading, lines=[line]))

@@ -27,67 +27,66 @@ from pipeline.review.review_snapshot import (
 )
 from pipeline.tables import COLUMNS, STATUSES
 
-EVERY = "全部"
+ALL = "全部"
 REQUEST = "申请修改"
 PAGE = 15
 Box = TypeVar("Box", widgets.Text, widgets.Dropdown)
 _SEARCHED = ["name", "student_number", "class_name", "phone"]
 _ADDED = ["school_code", "registry_digest", "change_request", "phone", "searched"]
-"""What the desk adds to the roster."""
+"""Columns that the desk adds to the roster."""
 _LABELS = {"--why": "说明", "--by": "经办人", "--proof": "证明", "--reason": "原因", "--rule": "例外的问题"}
-"""What the form calls a command's options."""
+"""The form's labels for options of a command."""
 
 
 @dataclass
 class Listing:
-    """A desk's students (none without a desk), filtered by college, status and words.
+    """The snapshot's students (none without one), filtered by college, status and words.
 
     `college` is `code/college`, `status` a word of `STATUSES` or 申请修改. Decisions apply to `ticked` (SCHOOL/NUMBER
     to name), which stays across pages, searches and desks.
     """
 
-    desk: ReviewSnapshot | None = None
-    college: str = EVERY
-    status: str = EVERY
+    snapshot: ReviewSnapshot | None = None
+    college: str = ALL
+    status: str = ALL
     words: str = ""
     page: int = 0
     ticked: dict[str, str] = field(default_factory=dict[str, str])
 
     @cached_property
     def people(self) -> pd.DataFrame:
-        """The desk's people, with `searched`: what search words are looked for in."""
-        if self.desk is None:
+        """The snapshot's people, with `searched`: the text in which search words are looked up."""
+        if self.snapshot is None:
             return pd.DataFrame(columns=[*COLUMNS["roster"], *_ADDED])
-        phones = self.desk.tables.submissions.drop_duplicates("submission_id").set_index("submission_id")["phone"]
-        people = self.desk.people
+        phones = self.snapshot.tables.submissions.drop_duplicates("submission_id").set_index("submission_id")["phone"]
+        people = self.snapshot.people
         parts = people.assign(phone=people["submission_id"].map(phones).astype("str").fillna(""))[_SEARCHED]
         return people.assign(searched=["\n".join(row).casefold() for row in parts.to_numpy()])
 
     @property
     def colleges(self) -> list[str]:
         """The colleges as `code/college`, after 全部."""
-        return [EVERY, *sorted((self.people["school_code"] + "/" + self.people["college"]).unique())]
+        return [ALL, *sorted((self.people["school_code"] + "/" + self.people["college"]).unique())]
 
-    def found(self) -> pd.DataFrame:
+    def matching(self) -> pd.DataFrame:
         """Return the people rows that match the filter. Each search word must occur in a column of `_SEARCHED`."""
         people = self.people
         keep = pd.Series(True, index=people.index)
-        if self.college != EVERY:
+        if self.college != ALL:
             keep &= people["school_code"] + "/" + people["college"] == self.college
         if self.status == REQUEST:
             keep &= people["change_request"].astype(bool)
-        elif self.status != EVERY:
+        elif self.status != ALL:
             keep &= people["status"].map(STATUSES) == self.status
         for word in self.words.casefold().split():
             school, _, number = word.rpartition("/")
-            keep &= people["searched"].str.contains(number, regex=False) & (
-                people["school_code"].eq(school) | (school == "")
-            )
+            in_school = people["school_code"].eq(school) | (school == "")
+            keep &= in_school & people["searched"].str.contains(number, regex=False)
         return people[keep]
 
-    def shown(self) -> pd.DataFrame:
+    def page_rows(self) -> pd.DataFrame:
         """Return the rows of this page, or of the last page if it is past the end."""
-        rows = self.found()
+        rows = self.matching()
         self.page = max(0, min(self.page, (len(rows) - 1) // PAGE))
         return rows.iloc[self.page * PAGE : (self.page + 1) * PAGE]
 
@@ -99,7 +98,7 @@ class Listing:
             else:
                 self.ticked.pop(student_name(student), None)
 
-    def said(self) -> str:
+    def ticked_text(self) -> str:
         """Return in Chinese which students are ticked."""
         if not self.ticked:
             return "还没有勾选学生"
@@ -113,7 +112,7 @@ class DeskCohort:
 
     cohort: Cohort
     seen: dict[str, str] = field(default_factory=dict[str, str])
-    """Every student that was shown, as he was then (`seen_in`): nothing is decided unseen."""
+    """The state of every student that was shown (`seen_states`). Decisions apply to these states only."""
     listing: Listing = field(default_factory=Listing)
     _listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
@@ -121,27 +120,27 @@ class DeskCohort:
         """Call `act` after each run and each recorded decision."""
         self._listeners.append(act)
 
-    def changed(self) -> None:
+    def notify(self) -> None:
         """Call the functions of `on_change`."""
         for act in self._listeners:
             act()
 
-    def remember(self, people: pd.DataFrame) -> None:
+    def mark_seen(self, people: pd.DataFrame) -> None:
         """Record that these people rows were shown."""
         self.seen.update(seen_states(people))
 
-    def desk(self) -> ReviewSnapshot:
+    def build_snapshot(self) -> ReviewSnapshot:
         """Return the newest run's tables under the current decisions."""
         tables, today = open_tables(self.cohort)
         return build_snapshot(tables, entries_of(self.cohort, *KINDS), today)
 
     def reload(self) -> None:
-        """List the current desk. Filter, page and ticks of its people stay. Nobody is listed if that raises."""
+        """List the current snapshot. Filter, page and ticks of its people stay. Nobody is listed if that raises."""
         self.listing = replace(self.listing, desk=None)
-        desk = self.desk()
-        known = set(desk.people["school_code"] + "/" + desk.people["student_number"])
+        snapshot = self.build_snapshot()
+        known = set(snapshot.people["school_code"] + "/" + snapshot.people["student_number"])
         ticked = {name: who for name, who in self.listing.ticked.items() if name in known}
-        self.listing = replace(self.listing, desk=desk, ticked=ticked)
+        self.listing = replace(self.listing, desk=snapshot, ticked=ticked)
 
 
 def open_office(cohort: str) -> DeskCohort:
@@ -161,26 +160,26 @@ def button(label: str, act: Callable[[], None], style: str = "") -> widgets.Butt
     def pressed(_: object) -> None:
         act()
 
-    made = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
-    made.on_click(pressed)
-    return made
+    widget = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
+    widget.on_click(pressed)
+    return widget
 
 
-def box(kind: type[Box], label: str, width: str = "320px", **more: object) -> Box:
+def box(kind: type[Box], label: str, width: str = "320px", **options: object) -> Box:
     """Return a labelled box of a form."""
-    return kind(description=label, layout=widgets.Layout(width=width, max_width="100%"), **more)
+    return kind(description=label, layout=widgets.Layout(width=width, max_width="100%"), **options)
 
 
 def in_a_row(*parts: widgets.Widget) -> widgets.Widget:
-    """Return the parts beside each other, in several lines in a narrow window."""
+    """Return a box with the parts in a row, which wraps in a narrow window."""
     return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap"))
 
 
-def show_in(output: widgets.Output, shown: object) -> None:
+def show_in(output: widgets.Output, content: object) -> None:
     """Replace the content of `output` in one message: a clear and an append are two, and may come in reverse order."""
-    if isinstance(shown, str):
-        one: dict[str, Any] = {"output_type": "stream", "name": "stdout", "text": shown}
+    if isinstance(content, str):
+        output_data: dict[str, Any] = {"output_type": "stream", "name": "stdout", "text": content}
     else:
-        data, metadata = DisplayFormatter().format(shown)
-        one = {"output_type": "display_data", "data": data, "metadata": metadata}
-    output.outputs = (one,)
+        data, metadata = DisplayFormatter().format(content)
+        output_data = {"output_type": "display_data", "data": data, "metadata": metadata}
+    output.outputs = (output_data,)

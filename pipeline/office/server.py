@@ -55,7 +55,7 @@ class JupyterServer:
         """The URL of the notebook, with the token."""
         return f"http://127.0.0.1:{self.port}/doc/tree/{quote(NOTEBOOK)}?token={self.token}"
 
-    def ask(self, method: str, path: str, body: Body | None = None) -> requests.Response:
+    def request(self, method: str, path: str, body: Body | None = None) -> requests.Response:
         """Return the answer of the server's REST interface. Raises RequestException if there is none, or an error."""
         address = f"http://127.0.0.1:{self.port}/api/{path}"
         headers = {"Authorization": f"token {self.token}"}
@@ -76,27 +76,27 @@ def prepare_folder(cohort: Cohort) -> Path:
             cell.metadata["jupyter"] = {"source_hidden": True}
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = f"# 参数\ncohort: str = {str(cohort.folder)!r}  # 届别文件夹"
-    path, made_from = folder / NOTEBOOK, folder / _PRIVATE / "sources.json"
-    ours = [cell.source for cell in notebook.cells]
-    if path.is_file() and not _is_ours(path, made_from, ours):
+    path, sources = folder / NOTEBOOK, folder / _PRIVATE / "sources.json"
+    cells = [cell.source for cell in notebook.cells]
+    if path.is_file() and not _is_unchanged(path, sources, cells):
         path.rename(folder / f"START-{time.strftime('%Y%m%d-%H%M%S')}.ipynb")
     private = folder / _PRIVATE
     shutil.rmtree(private / "runtime", ignore_errors=True)
     for name in (*_FOLDERS.values(), "config/labconfig", "config/custom"):
         (private / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     overrides = private / "config" / "labconfig" / "default_setting_overrides.json"
-    looks = resources.report_table("desk")["jupyterlab"]
-    overrides.write_text(json.dumps(looks["settings"]), encoding="utf-8")
-    (private / "config" / "custom" / "custom.css").write_text(looks["css"], encoding="utf-8")
-    made_from.write_text(json.dumps(ours, ensure_ascii=False), encoding="utf-8")
+    settings = resources.report_table("desk")["jupyterlab"]
+    overrides.write_text(json.dumps(settings["settings"]), encoding="utf-8")
+    (private / "config" / "custom" / "custom.css").write_text(settings["css"], encoding="utf-8")
+    sources.write_text(json.dumps(cells, ensure_ascii=False), encoding="utf-8")
     nbformat.write(notebook, path)
     return folder
 
 
-def _is_ours(path: Path, made_from: Path, ours: list[str]) -> bool:
+def _is_unchanged(path: Path, sources: Path, written: list[str]) -> bool:
     try:
         cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
-        return cells == ours or cells == json.loads(made_from.read_text(encoding="utf-8"))
+        return cells == written or cells == json.loads(sources.read_text(encoding="utf-8"))
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -108,7 +108,7 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     token, private = secrets.token_urlsafe(24), folder / _PRIVATE
-    words = [
+    args = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.custom_css=True",
         "--LabApp.extension_manager=readonly", "--LabApp.news_url=",
@@ -118,20 +118,20 @@ def serve_desk(folder: Path) -> Generator[JupyterServer]:
     environment |= {name: str(private / place) for name, place in _FOLDERS.items()}
     environment |= {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_TOKEN": token}  # the list of processes does not show it
     with (private / "jupyterlab.log").open("wb") as log:
-        process = subprocess.Popen(words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(args, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     server = JupyterServer(port, token, folder, process)
     try:
-        _wait_until_it_answers(server)
+        _wait_until_ready(server)
         yield server
     finally:
         _stop(server)
 
 
-def _wait_until_it_answers(server: JupyterServer) -> None:
+def _wait_until_ready(server: JupyterServer) -> None:
     end = time.monotonic() + _WAIT
     while time.monotonic() < end and server.process.poll() is None:
         try:
-            server.ask("GET", "status")
+            server.request("GET", "status")
             return
         except requests.RequestException:
             time.sleep(0.1)
@@ -142,9 +142,9 @@ def _wait_until_it_answers(server: JupyterServer) -> None:
 
 def _stop(server: JupyterServer) -> None:
     try:
-        for session in server.ask("GET", "sessions").json():
-            server.ask("DELETE", f"sessions/{session['id']}")
-        server.ask("POST", "shutdown")
+        for session in server.request("GET", "sessions").json():
+            server.request("DELETE", f"sessions/{session['id']}")
+        server.request("POST", "shutdown")
     except requests.RequestException:
         server.process.terminate()
     try:
@@ -154,9 +154,9 @@ def _stop(server: JupyterServer) -> None:
 
 
 def run_notebook(server: JupyterServer) -> None:
-    """Run all cells in the session's kernel, where every tab finds the widgets; save as trusted. Raises MingceError."""
-    wanted = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
-    session = server.ask("POST", "sessions", wanted).json()
+    """Run all cells in the session's kernel, which every tab shares; save as trusted. Raises MingceError."""
+    body = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
+    session = server.request("POST", "sessions", body).json()
     private = server.folder / _PRIVATE
     file = private / "runtime" / f"kernel-{session['kernel']['id']}.json"
     client = BlockingKernelClient(connection_file=str(file))
@@ -196,20 +196,20 @@ def wait_for_kernel(client: BlockingKernelClient) -> None:
 def _run_cell(client: BlockingKernelClient, cell: NotebookNode) -> None:
     cell.outputs = []
 
-    def keep(message: dict[str, Any]) -> None:
+    def collect(message: dict[str, Any]) -> None:
         if message["msg_type"] in ("stream", "display_data", "execute_result", "error"):
             cell.outputs.append(nbformat.v4.output_from_msg(message))
 
-    reply = client.execute_interactive(cell.source, allow_stdin=False, timeout=_WAIT, output_hook=keep)
+    reply = client.execute_interactive(cell.source, allow_stdin=False, timeout=_WAIT, output_hook=collect)
     cell.execution_count = reply["content"].get("execution_count")
     if reply["content"]["status"] == "error":
-        said = str(reply["content"].get("evalue", ""))
-        raise MingceError("打开办公台时出错", where=said[:200], remedy="请先执行 mingce doctor")
+        error_text = str(reply["content"].get("evalue", ""))
+        raise MingceError("打开办公台时出错", where=error_text[:200], remedy="请先执行 mingce doctor")
 
 
 @dataclass
 class WaitingPage:
-    """The address of a page that asks for patience, and the address of the `desk` that it leads to, once known."""
+    """The address of the waiting page, and of the `desk` that it redirects to; blank while the desk starts."""
 
     address: str
     desk: str = ""
@@ -218,14 +218,14 @@ class WaitingPage:
 @contextmanager
 def waiting_page() -> Generator[WaitingPage]:
     """Serve the waiting page on 127.0.0.1 while the block runs, at a path that cannot be guessed."""
-    path, began = f"/{secrets.token_urlsafe(24)}", time.monotonic()
+    path, started = f"/{secrets.token_urlsafe(24)}", time.monotonic()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path != path:
                 self.send_error(404)
                 return
-            page = render("page/waiting.html.j2", seconds=int(time.monotonic() - began)).encode()
+            page = render("page/waiting.html.j2", seconds=int(time.monotonic() - started)).encode()
             self.send_response(302 if waiting.desk else 200)
             if waiting.desk:
                 self.send_header("Location", waiting.desk)

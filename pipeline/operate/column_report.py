@@ -19,8 +19,8 @@ from pipeline.errors import InputError
 from pipeline.logs import mask
 from pipeline.normalise.text_repairs import comparable, names_in_cell
 
-_SHOWN = 3  # so many values of a column are shown
-_PROVED = 0.9  # share of a column's values that the registry must have
+_MAX_VALUES = 3  # so many values of a column are shown
+_MIN_PROVED = 0.9  # share of a column's values that the registry must have
 _PLACES = ("college", "class_name", "major")  # fields that a worksheet's name or title may give
 _BY_VALUES = ("student_number", "exam_number", "name", *_PLACES)  # fields that the registry's values can prove
 _Part = tuple[Grid, SourceColumns]  # a worksheet with people, and its columns
@@ -28,13 +28,10 @@ _Part = tuple[Grid, SourceColumns]  # a worksheet with people, and its columns
 
 @dataclass(frozen=True)
 class SheetReport:
-    """One worksheet with people. `whose` is the school's code for a registry, "" for submissions.
+    """One worksheet with people. `school` is its code for a registry, "" for submissions. Values are masked."""
 
-    `columns`: each with its first values, masked.
-    """
-
-    whose: str
-    has: SourceColumns
+    school: str
+    header: SourceColumns
     columns: list[tuple[SourceColumn, tuple[str, ...]]]
 
 
@@ -42,7 +39,7 @@ class SheetReport:
 class Proposal:
     """A proposed line of `cohort.toml`: `field` is `text` (a heading, "@sheet", "@title"). `proved`: values agree."""
 
-    whose: str
+    school: str
     field: str
     text: str
     proved: bool
@@ -50,12 +47,12 @@ class Proposal:
     def question(self, cohort: Cohort) -> str:
         """Return the Chinese question to the office. Yes writes the proposal."""
         why = "（内容与学籍相符）" if self.proved else ""
-        return f"{whose_name(cohort, self.whose)}：“{place_name(self.text)}”{why}读作“{fields.label(self.field)}”吗？"
+        return f"{source_name(cohort, self.school)}：“{place_name(self.text)}”{why}读作“{fields.label(self.field)}”吗？"
 
 
 @dataclass(frozen=True)
-class Looked:
-    """The result of `look_at_columns`. `missing` lists fields by `whose`, `registries` what was read by school code."""
+class ColumnReport:
+    """The result of `report_columns`. By school code: `missing` fields ("": submissions), `registries` as read."""
 
     sheets: list[SheetReport]
     proposals: list[Proposal]
@@ -65,12 +62,12 @@ class Looked:
 
     def lines(self, cohort: Cohort) -> list[str]:
         """Return in Chinese what could not be read and which fields are missing."""
-        lacking = ((whose_name(cohort, whose), map(fields.label, lost)) for whose, lost in self.missing.items())
+        lacking = ((source_name(cohort, code), map(fields.label, lost)) for code, lost in self.missing.items())
         unread = [f"未能读取：{line}" for line in self.unread]
-        return [*unread, *(f"{whose}缺少：{'、'.join(labels)}" for whose, labels in lacking)]
+        return [*unread, *(f"{code}缺少：{'、'.join(labels)}" for code, labels in lacking)]
 
 
-def whose_name(cohort: Cohort, code: str) -> str:
+def source_name(cohort: Cohort, code: str) -> str:
     """Return the Chinese name of a school's registry, or of the submissions for ""."""
     school = cohort.school_of_code(code)
     return f"{school.name}的学籍库" if school else "登记表"
@@ -84,12 +81,12 @@ def place_name(text: str) -> str:
 def answers_of(accepted: Iterable[Proposal]) -> dict[str, dict[str, str]]:
     """Return accepted proposals for `save_columns`. The first for each field counts."""
     answers: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for each in accepted:
-        answers[each.whose].setdefault(each.field, each.text)
+    for proposal in accepted:
+        answers[proposal.school].setdefault(proposal.field, proposal.text)
     return dict(answers)
 
 
-def look_at_columns(cohort: Cohort) -> Looked:
+def report_columns(cohort: Cohort) -> ColumnReport:
     """Read every source and return how its columns are read. Raises InputError for an unreadable source or table."""
     unread: list[str] = []
     colleges, counselors = read_people(cohort)
@@ -107,14 +104,14 @@ def look_at_columns(cohort: Cohort) -> Looked:
         parts = list(_parts(registries.get(school.code, []), fields.in_registry(), school.columns, REGISTRY))
         sheets += [_sheet(school.code, *part) for part in parts]
         proposals += _proposals(school.code, parts, known, set(chain(*REGISTRY)) | set(fields.in_registry()))
-        for grid, has in parts:
-            for column in has.columns:
+        for grid, header in parts:
+            for column in header.columns:
                 if column.field in _BY_VALUES:
-                    known[column.field] |= set(map(comparable, values_below(grid, has, column.at)))
+                    known[column.field] |= set(map(comparable, values_below(grid, header, column.at)))
     parts = list(_submissions(cohort, unread))
     sheets += [_sheet("", *part) for part in parts]
     proposals += _proposals("", parts, known, set(fields.names()))
-    return Looked(sheets, proposals, _missing(cohort, sheets), unread, registries)
+    return ColumnReport(sheets, proposals, _missing(cohort, sheets), unread, registries)
 
 
 def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[_Part]:
@@ -129,64 +126,64 @@ def _parts(
     readings: Iterable[Reading], wanted: Sequence[str], declared: Mapping[str, str], needs: Needs
 ) -> Iterator[_Part]:
     for grid in (grid for reading in readings for grid in reading.grids):
-        yield from ((grid, has) for has in rows_of_grid(grid, wanted, declared, needs).columns)
+        yield from ((grid, header) for header in rows_of_grid(grid, wanted, declared, needs).columns)
 
 
-def _sheet(whose: str, grid: Grid, has: SourceColumns) -> SheetReport:
-    shown: list[tuple[SourceColumn, tuple[str, ...]]] = []
-    for column in has.columns:
+def _sheet(code: str, grid: Grid, header: SourceColumns) -> SheetReport:
+    samples: list[tuple[SourceColumn, tuple[str, ...]]] = []
+    for column in header.columns:
         field = fields.fields().get(column.field or column.likely)
-        open_ = field is not None and field.sensitive == "no" and field.name not in ("name", "student_number")
-        values = values_below(grid, has, column.at)[:_SHOWN]
-        shown.append((column, tuple(mask(value) if open_ else _hidden(value) for value in values)))
-    return SheetReport(whose, has, shown)
+        is_public = field is not None and field.sensitive == "no" and field.name not in ("name", "student_number")
+        values = values_below(grid, header, column.at)[:_MAX_VALUES]
+        samples.append((column, tuple(mask(value) if is_public else _masked(value) for value in values)))
+    return SheetReport(code, header, samples)
 
 
-def _hidden(value: str) -> str:
-    """Return a person's value as what shows its kind only: 张*三, 430***********1234, 130***01."""
+def _masked(value: str) -> str:
+    """Return a person's value masked, so that only its kind is recognisable: 张*三, 430***********1234, 130***01."""
     if len(value) <= 1:
         return value
     front, back = (3, 4 if len(value) > 12 else 2) if len(value) > 6 else (1, 0 if len(value) == 2 else 1)
     return value[:front] + "*" * (len(value) - front - back) + (value[-back:] if back else "")
 
 
-def _proposals(whose: str, parts: Sequence[_Part], known: Mapping[str, set[str]], wanted: set[str]) -> list[Proposal]:
-    lost = [name for name in fields.names() if name in wanted - fields_read([has for _, has in parts])]
-    found: dict[tuple[str, str], Proposal] = {}
-    for grid, has in parts:
-        for column in (column for column in has.columns if not column.field):
-            for name, proved in _may_be(column, values_below(grid, has, column.at), known, lost):
-                found.setdefault((name, column.heading), Proposal(whose, name, column.heading, proved))
-        for name in (name for name in _PLACES if name in lost):
-            for text, told in (("@sheet", [grid.sheet]), ("@title", texts_above(grid.values, has.row - 1))):
-                if comparable(labelled(name, told)) in known[name] - {""}:
-                    found.setdefault((name, text), Proposal(whose, name, text, proved=True))
-    return sorted(found.values(), key=lambda each: (lost.index(each.field), not each.proved))
+def _proposals(code: str, parts: Sequence[_Part], known: Mapping[str, set[str]], wanted: set[str]) -> list[Proposal]:
+    missing = [name for name in fields.names() if name in wanted - fields_read([header for _, header in parts])]
+    proposals: dict[tuple[str, str], Proposal] = {}
+    for grid, header in parts:
+        for column in (column for column in header.columns if not column.field):
+            for name, proved in _candidates(column, values_below(grid, header, column.at), known, missing):
+                proposals.setdefault((name, column.heading), Proposal(code, name, column.heading, proved))
+        for name in (name for name in _PLACES if name in missing):
+            for text, texts in (("@sheet", [grid.sheet]), ("@title", texts_above(grid.values, header.row - 1))):
+                if comparable(labelled(name, texts)) in known[name] - {""}:
+                    proposals.setdefault((name, text), Proposal(code, name, text, proved=True))
+    return sorted(proposals.values(), key=lambda proposal: (missing.index(proposal.field), not proposal.proved))
 
 
-def _may_be(
-    column: SourceColumn, values: Sequence[str], known: Mapping[str, set[str]], lost: Sequence[str]
+def _candidates(
+    column: SourceColumn, values: Sequence[str], known: Mapping[str, set[str]], missing: Sequence[str]
 ) -> Iterator[tuple[str, bool]]:
     import pandas as pd
 
     read = list(map(comparable, values))
-    least = max(_PROVED * len(read), 1)
-    proved = [name for name in _BY_VALUES if name in lost and sum(text in known[name] for text in read) >= least]
-    if "id_number" in lost and are_id_numbers(pd.Series(values, dtype="str")):
+    minimum = max(_MIN_PROVED * len(read), 1)
+    proved = [name for name in _BY_VALUES if name in missing and sum(text in known[name] for text in read) >= minimum]
+    if "id_number" in missing and are_id_numbers(pd.Series(values, dtype="str")):
         proved.append("id_number")
     for name in proved:
         yield name, len(proved) == 1 or name == column.likely
-    if column.likely in lost and column.likely not in proved:
+    if column.likely in missing and column.likely not in proved:
         yield column.likely, False
 
 
 def _missing(cohort: Cohort, sheets: Sequence[SheetReport]) -> dict[str, list[str]]:
     photo = set() if cohort.photos_folder else {"photo"}
     missing: dict[str, list[str]] = {}
-    for whose in ("", *(school.code for school in cohort.schools)):
-        own = [sheet.has.fields for sheet in sheets if sheet.whose == whose]  # of those that are refused, too
-        wanted = set(fields.in_registry()) - {"school"} if whose else set(fields.names()) - {"school"} - photo
-        lost = [name for name in fields.names() if name in wanted.difference(*own)]
-        if own and lost:
-            missing[whose] = lost
+    for code in ("", *(school.code for school in cohort.schools)):
+        read = [sheet.header.fields for sheet in sheets if sheet.school == code]  # of those that are refused, too
+        wanted = set(fields.in_registry()) - {"school"} if code else set(fields.names()) - {"school"} - photo
+        names = [name for name in fields.names() if name in wanted.difference(*read)]
+        if read and names:
+            missing[code] = names
     return missing

@@ -30,9 +30,9 @@ from pipeline.review.signatures import college_states
 from pipeline.run_folder import latest_run, read_summary
 from pipeline.tables import read_table, write_table
 
-_COUNTS = ("headcount", "colleges", "course")  # tables without persons
+_COUNT_TABLES = ("headcount", "colleges", "course")  # tables without persons
 _MARK = "purged.json"
-_KEPT_IN_SUMMARY = (
+_SUMMARY_KEYS = (
     "run_id", "command", "as_of", "started_at", "finished_at", "cohort", "versions", "counts", "colleges",
     "colleges_state", "complete", "partial", "ledger", "timings",
 )  # fmt: skip
@@ -42,13 +42,13 @@ _KEPT_IN_COHORT = ("signed", ".mingce", "cohort.toml")  # and the ledger
 
 @dataclass(frozen=True)
 class Removed:
-    """What is, or was, past its time."""
+    """The files and runs past their retention period, before or after their removal."""
 
     inputs: tuple[Path, ...]
     runs: tuple[Path, ...]
     mail: tuple[Path, ...]
     backups: tuple[Path, ...] = ()
-    """Copies of the ledger with the personal side that is purged now; `lost`: those that are not where they were."""
+    """Copies of the ledger with personal data that are purged now; `lost`: those that were moved or deleted."""
     lost: tuple[Path, ...] = ()
     ledger: int = 0
     """Entries whose personal side was emptied."""
@@ -56,39 +56,41 @@ class Removed:
 
 @dataclass(frozen=True)
 class Closed:
-    """The numbers of what was removed. `left` lists what the office must remove itself."""
+    """The numbers of removed items. `remaining` lists what the office must remove itself."""
 
     files: int
     runs: int
     backups: int
     ledger: int
-    left: tuple[str, ...]
+    remaining: tuple[str, ...]
 
 
 def overdue(cohort: Cohort, now: datetime) -> Removed:
     """Return the files that `purge` would remove now."""
     root = cohort.reports_folder
     before = now - timedelta(days=cohort.keep.inputs)
-    runs = {run: read_summary(run) or {} for run in _within(root / "runs") if run.is_dir()}
-    made = {run: _made(run, summary) for run, summary in runs.items()}
+    runs = {run: read_summary(run) or {} for run in _entries_of(root / "runs") if run.is_dir()}
+    started = {run: _started_at(run, summary) for run, summary in runs.items()}
     latest = latest_run(root)
     newest = {latest[0]} if latest else set[Path]()  # the runs in use
     with suppress(RefusedError):  # decisions are made on none yet
         newest.add(newest_run(cohort))
     old = [
-        run for run in runs if made[run] < before and run not in newest and (_was_killed(run) or any(_personal(run)))
+        run for run in runs if started[run] < before and run not in newest and (_was_killed(run) or any(_personal(run)))
     ]
-    used = {one.get("sha256"): made[run] for run in sorted(runs, key=made.__getitem__) for one in _inputs(runs[run])}
-    used |= {one.get("sha256"): now for run in newest for one in _inputs(runs[run])}
-    files = [path for path in _within(root / "inputs") if path.is_file()]
-    inputs = [path for path in files if used.get(path.name, _written([path])) < before]
-    posted = now - timedelta(days=cohort.keep.mail)
-    folders = [one for name in ("outbox", "papers") for one in _within(root / name) if one.is_dir()]
-    return Removed(tuple(inputs), tuple(old), tuple(one for one in folders if _written(one.rglob("*")) < posted))
+    used = {
+        of.get("sha256"): started[run] for run in sorted(runs, key=started.__getitem__) for of in _inputs(runs[run])
+    }
+    used |= {entry.get("sha256"): now for run in newest for entry in _inputs(runs[run])}
+    files = [path for path in _entries_of(root / "inputs") if path.is_file()]
+    inputs = [path for path in files if used.get(path.name, _last_written([path])) < before]
+    limit = now - timedelta(days=cohort.keep.mail)
+    folders = [path for name in ("outbox", "papers") for path in _entries_of(root / name) if path.is_dir()]
+    return Removed(tuple(inputs), tuple(old), tuple(path for path in folders if _last_written(path.rglob("*")) < limit))
 
 
 def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
-    """Remove what is past its time and list it in the ledger. Raises BusyError during a run or a sending."""
+    """Remove overdue data and list it in the ledger. Raises BusyError during a run or a sending."""
     with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), open_ledger(cohort, lambda: now) as ledger:
         found = overdue(cohort, now)
         if found.inputs or found.mail or found.runs:
@@ -96,7 +98,7 @@ def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Remov
             ledger.append(Entry("purge", action="files", by=by, why=why, data=data))
         _remove([*found.inputs, *found.mail])
         for run in found.runs:
-            _leave_counts(run, now)
+            _reduce_to_counts(run, now)
         before = (now - timedelta(days=cohort.keep.inputs)).astimezone(SHANGHAI).isoformat(timespec="seconds")
         emptied = ledger.purge(before=before, by=by, why=why or "保存期已过")
         backups, lost = _copies(ledger, "backup", before=before)  # all their personal data are past the limit
@@ -112,7 +114,7 @@ def _copies(ledger: Ledger, *kinds: str, before: str = "9999") -> tuple[list[Pat
     return [path for path in found if path.is_file()], [path for path in found if not path.is_file()]
 
 
-def _leave_counts(run: Path, now: datetime) -> None:
+def _reduce_to_counts(run: Path, now: datetime) -> None:
     """Reduce an old run to its summary and tables of counts. Delete a killed run."""
     if _was_killed(run):
         shutil.rmtree(run)
@@ -128,31 +130,31 @@ def _was_killed(run: Path) -> bool:
 def _personal(run: Path) -> Iterator[Path]:
     for path in run.iterdir():
         if path.name == "tables" and path.is_dir():
-            yield from (table for table in path.iterdir() if table.stem not in _COUNTS)
+            yield from (table for table in path.iterdir() if table.stem not in _COUNT_TABLES)
         elif path.name not in ("summary.json", _MARK):
             yield path
 
 
-def _made(run: Path, summary: dict[str, Any]) -> datetime:
+def _started_at(run: Path, summary: dict[str, Any]) -> datetime:
     try:
-        made = datetime.fromisoformat(str(summary.get("started_at", "")))
+        started = datetime.fromisoformat(str(summary.get("started_at", "")))
     except ValueError:
-        return _written(run.rglob("*"))
-    return made if made.tzinfo else made.replace(tzinfo=SHANGHAI)
+        return _last_written(run.rglob("*"))
+    return started if started.tzinfo else started.replace(tzinfo=SHANGHAI)
 
 
 def _inputs(summary: dict[str, Any]) -> list[dict[str, Any]]:
     listed = summary.get("inputs")
-    return [one for one in (listed if isinstance(listed, list) else []) if isinstance(one, dict)]
+    return [entry for entry in (listed if isinstance(listed, list) else []) if isinstance(entry, dict)]
 
 
-def _written(paths: Iterable[Path]) -> datetime:
+def _last_written(paths: Iterable[Path]) -> datetime:
     """Return when the newest file was written (no files: 1970). A folder's own time changes as it empties."""
     times = [path.stat().st_mtime for path in paths if path.is_file()]
     return datetime.fromtimestamp(max(times, default=0), SHANGHAI)
 
 
-def _within(folder: Path) -> list[Path]:
+def _entries_of(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
@@ -183,61 +185,61 @@ def close(cohort: Cohort, now: datetime, by: str, why: str) -> Closed:
         states = college_states(ledger.entries("signature", "acceptance"))
         if (states.empty or (states["accepted_at"] == "").any()) and not why.strip():
             raise UsageError("还有院系没有接收，要写明为什么可以清除", where="--why")
-        backups, gone = _copies(ledger, "backup", "restore")
+        backups, missing = _copies(ledger, "backup", "restore")
         sources, outside = _sources(cohort)
-        data = {"closed": True, "backups": [path.name for path in backups], "left": len(gone) + len(outside)}
+        data = {"closed": True, "backups": [path.name for path in backups], "left": len(missing) + len(outside)}
         ledger.append(Entry("purge", action="close", by=by, why=why, data=data))
-        results = [path for path in _within(cohort.reports_folder) if path.name not in _KEPT_IN_REPORTS]
+        results = [path for path in _entries_of(cohort.reports_folder) if path.name not in _KEPT_IN_REPORTS]
         removed = _remove([*sources, *results])
-        runs = [path for path in _within(cohort.reports_folder / "runs") if path.is_dir()]
+        runs = [path for path in _entries_of(cohort.reports_folder / "runs") if path.is_dir()]
         for run in runs:
-            _leave_counts(run, now)
+            _reduce_to_counts(run, now)
             if not _was_killed(run):
-                _leave_no_words(run)
+                _remove_free_text(run)
         _remove(backups)
         emptied = ledger.purge(before="9999", by=by, why="")
-    left = [*(f"备份 {path}" for path in gone), *outside, *_unknown(cohort)]
-    return Closed(removed, len(runs), len(backups), emptied, tuple(left))
+    remaining = [*(f"备份 {path}" for path in missing), *outside, *_foreign_files(cohort)]
+    return Closed(removed, len(runs), len(backups), emptied, tuple(remaining))
 
 
 def _sources(cohort: Cohort) -> tuple[list[Path], list[str]]:
-    """Return what the cohort file names inside its folder, and the names of what is elsewhere."""
-    named = [*(source.path for source in cohort.submissions.sources), *(school.registry for school in cohort.schools)]
+    """Return the paths in the cohort folder that the cohort file names, and the names of sources elsewhere."""
+    sources = [*(source.path for source in cohort.submissions.sources), *(school.registry for school in cohort.schools)]
     files: list[Path] = decision_files(cohort)
-    elsewhere = [one for one in named if is_gsheet(one) or is_database(one)]
-    for one in named:
-        if one not in elsewhere:
+    elsewhere = [path_or_sheet for path_or_sheet in sources if is_gsheet(path_or_sheet) or is_database(path_or_sheet)]
+    for path_or_sheet in sources:
+        if path_or_sheet not in elsewhere:
             with suppress(InputError):  # gone already
-                files += files_of(one, cohort.folder)[0]
+                files += files_of(path_or_sheet, cohort.folder)[0]
     files += [cohort.path(cohort.people.colleges), cohort.path(cohort.people.counselors)]
     files += [cohort.photos_folder] if cohort.photos_folder else []
-    mine = [path for path in files if Path(os.path.realpath(path)).is_relative_to(cohort.folder)]
-    others = [str(path) for path in files if path not in mine and path.exists()]
+    inside = [path for path in files if Path(os.path.realpath(path)).is_relative_to(cohort.folder)]
+    others = [str(path) for path in files if path not in inside and path.exists()]
     old = [path for path in cohort.folder.glob("ledger-????????-??????.sqlite*") if path.is_file()]
-    return [*mine, *old, cohort.folder / "desk"], [*elsewhere, *others]
+    return [*inside, *old, cohort.folder / "desk"], [*elsewhere, *others]
 
 
-def _leave_no_words(run: Path) -> None:
+def _remove_free_text(run: Path) -> None:
     """Remove free text from summary and headcount: names of files, places of rows, typed majors."""
     summary = read_summary(run) or {}
-    kept = {name: summary[name] for name in _KEPT_IN_SUMMARY if name in summary}
-    kept["inputs"] = [{"sha256": one.get("sha256", ""), "size": one.get("size", 0)} for one in _inputs(summary)]
-    write_atomically(run / "summary.json", json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
+    reduced = {name: summary[name] for name in _SUMMARY_KEYS if name in summary}
+    reduced["inputs"] = [{"sha256": of.get("sha256", ""), "size": of.get("size", 0)} for of in _inputs(summary)]
+    write_atomically(run / "summary.json", json.dumps(reduced, ensure_ascii=False, indent=1) + "\n")
     if (run / "tables" / "headcount.parquet").is_file():
         table = read_table(run, "headcount")
-        strangers = table["registered"] == 0
-        write_table(run / "tables", "headcount", table.assign(major=table["major"].mask(strangers, "（名单外）")))
+        unregistered = table["registered"] == 0
+        write_table(run / "tables", "headcount", table.assign(major=table["major"].mask(unregistered, "（名单外）")))
 
 
-def _unknown(cohort: Cohort) -> list[str]:
-    """Return what is left in the cohort folder that mingce did not make."""
+def _foreign_files(cohort: Cohort) -> list[str]:
+    """Return the names of files in the cohort folder that mingce did not write."""
     root = cohort.reports_folder
-    ours = {path.resolve() for path in (root, *root.parents)}
+    known = {path.resolve() for path in (root, *root.parents)}
     return [
         path.name
-        for path in _within(cohort.folder)
+        for path in _entries_of(cohort.folder)
         if path.name not in _KEPT_IN_COHORT
         and not path.name.startswith("ledger.sqlite")
-        and Path(os.path.realpath(path)) not in ours
+        and Path(os.path.realpath(path)) not in known
         and not (path.is_dir() and not any(path.iterdir()))
     ]

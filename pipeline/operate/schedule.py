@@ -68,9 +68,9 @@ def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_
     return Timetable(cohort.folder, cohort.name, command, cohort.window.opens, last, times)
 
 
-def _times(given: list[str], option: str) -> tuple[time, ...]:
+def _times(texts: list[str], option: str) -> tuple[time, ...]:
     found: set[time] = set()
-    for text in given:
+    for text in texts:
         if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
             raise UsageError(f"时间 {text} 不正确", where=option, remedy="请写作 02:00，24 小时制")
         hour, _, minute = text.partition(":")
@@ -78,13 +78,13 @@ def _times(given: list[str], option: str) -> tuple[time, ...]:
     return tuple(sorted(found))
 
 
-def spans(table: Timetable, at: time, zone: tzinfo | None) -> Iterator[tuple[datetime, datetime]]:
+def spans(table: Timetable, time_of_day: time, zone: tzinfo | None) -> Iterator[tuple[datetime, datetime]]:
     """Yield first and last start of each span of days in a month with the same local time in `zone` (None: ours)."""
     days = (table.first + timedelta(days=n) for n in range((table.last - table.first).days + 1))
-    starts = (datetime.combine(day, at, SHANGHAI).astimezone(zone) for day in days)
-    for _, span in groupby(starts, lambda one: (one.minute, one.hour, one.year, one.month)):
-        own = list(span)
-        yield own[0], own[-1]
+    starts = (datetime.combine(day, time_of_day, SHANGHAI).astimezone(zone) for day in days)
+    for _, span in groupby(starts, lambda start: (start.minute, start.hour, start.year, start.month)):
+        days_of_span = list(span)
+        yield days_of_span[0], days_of_span[-1]
 
 
 def systemd_units(table: Timetable) -> dict[str, str]:
@@ -99,8 +99,8 @@ def systemd_units(table: Timetable) -> dict[str, str]:
             for at in table.times[job]
             for first, last in spans(table, at, SHANGHAI)
         ]
-        told = {"cohort": cohort, "job": _NAMES[job], "after": after, "command": command, "days": "\n".join(days)}
-        units |= {f"{table.unit}-{job}.{kind}": texts[kind].format(**told) for kind in ("service", "timer") if days}
+        values = {"cohort": cohort, "job": _NAMES[job], "after": after, "command": command, "days": "\n".join(days)}
+        units |= {f"{table.unit}-{job}.{kind}": texts[kind].format(**values) for kind in ("service", "timer") if days}
     return units
 
 
@@ -114,8 +114,8 @@ def cron_lines(table: Timetable, zone: tzinfo | None = None) -> str:
         for first, last in spans(table, at, zone)
     ]
     options = [word for job in JOBS for at in table.times[job] for word in (f"--{job}-at", f"{at:%H:%M}")]
-    missed_ones = _shell((*table.command, "schedule", str(table.folder), "--catch-up", *options))
-    return "\n".join([*lines, f"@reboot sleep 60; {missed_ones}", f"{_MARK} {table.unit} end", ""])
+    catch_up = _shell((*table.command, "schedule", str(table.folder), "--catch-up", *options))
+    return "\n".join([*lines, f"@reboot sleep 60; {catch_up}", f"{_MARK} {table.unit} end", ""])
 
 
 def _shell(words: Iterable[str]) -> str:
@@ -123,11 +123,11 @@ def _shell(words: Iterable[str]) -> str:
     return shlex.join(words).replace("%", "\\%")
 
 
-def merged_crontab(standing: str, table: Timetable) -> str:
+def merged_crontab(current: str, table: Timetable) -> str:
     """Return the user's crontab with this cohort's lines replaced or added."""
     block = rf"^{re.escape(_MARK)} {table.unit} begin$.*?^{re.escape(_MARK)} {table.unit} end$\n?"
-    kept = re.sub(block, "", standing, flags=re.MULTILINE | re.DOTALL)
-    return (kept.rstrip("\n") + "\n" if kept.strip() else "") + cron_lines(table)
+    others = re.sub(block, "", current, flags=re.MULTILINE | re.DOTALL)
+    return (others.rstrip("\n") + "\n" if others.strip() else "") + cron_lines(table)
 
 
 def windows_tasks(table: Timetable) -> dict[str, str]:
@@ -197,7 +197,7 @@ def install(table: Timetable, kind: Kind, home: Path) -> list[str]:
     if kind == "systemd":
         return _install_units(table, home / ".config" / "systemd" / "user")
     if kind == "cron":
-        found = _done(["crontab", "-l"])
+        found = _call(["crontab", "-l"])
         if found.returncode and not any(words in found.stderr.lower() for words in _NO_CRONTAB):
             # writing ours would delete the lines that cannot be read
             raise MingceError(f"读不出现有的定时任务（{found.stderr.strip()[:200]}）", remedy=_BY_HAND)
@@ -225,17 +225,17 @@ def _install_units(table: Timetable, folder: Path) -> list[str]:
     ]
 
 
-def _run(command: list[str], given: str | None = None) -> None:
-    done = _done(command, given)
-    if done.returncode:
-        raise MingceError(f"{command[0]} 没有成功（{done.stderr.strip()[:200]}）", remedy=_BY_HAND)
+def _run(command: list[str], text: str | None = None) -> None:
+    result = _call(command, text)
+    if result.returncode:
+        raise MingceError(f"{command[0]} 没有成功（{result.stderr.strip()[:200]}）", remedy=_BY_HAND)
 
 
-def _done(command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
+def _call(command: list[str], text: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a system program in English. Bytes that are not UTF-8 come back unchanged."""
     try:
         return subprocess.run(
-            command, input=given, capture_output=True, text=True, encoding="utf-8", errors="surrogateescape",
+            command, input=text, capture_output=True, text=True, encoding="utf-8", errors="surrogateescape",
             env=os.environ | {"LC_ALL": "C"}, check=False,
         )  # fmt: skip
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipeline.__main__ import start
-from pipeline.cli.terminal import interrupt_again
+from pipeline.cli.terminal import repeat_interrupt
 
 
 class Interrupted:
@@ -25,7 +25,7 @@ def in_the_background():
 
 
 def test_an_interruption_that_python_lost_is_made_again(monkeypatch, in_the_background):
-    monkeypatch.setattr(sys, "unraisablehook", interrupt_again)
+    monkeypatch.setattr(sys, "unraisablehook", repeat_interrupt)
     with pytest.raises(KeyboardInterrupt):
         Interrupted()
         time.sleep(10)

@@ -97,4 +97,4 @@ def test_a_setting_that_is_written_anew_reads_back(text):
 
 def test_the_office_s_buttons_read_what_a_command_says_also_where_a_terminal_speaks_gbk(monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "gbk")
-    assert "不认识 nothing" in list(commands._mingce(["nothing"]))[-1][2]
+    assert "不认识 nothing" in list(commands._run_mingce(["nothing"]))[-1][2]

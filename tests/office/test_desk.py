@@ -148,7 +148,7 @@ def test_one_command_opens_a_desk_where_who_is_ticked_is_decided_on_and_the_last
 
 def _decide_and_take_back(page: Any, office: DeskCohort) -> None:
     """Approve one student in the browser and undo it."""
-    ready = office.desk().people.query("status == 'awaiting'").iloc[-1]
+    ready = office.build_snapshot().people.query("status == 'awaiting'").iloc[-1]
     name, number = str(ready["name"]), str(ready["student_number"])
     page.get_by_placeholder("姓名、学号").fill(number[-7:])
     page.get_by_text("找到 1 人").wait_for()
@@ -185,5 +185,5 @@ def _chromium() -> str:
 
 
 def _status(office: DeskCohort, number: str) -> str:
-    people = office.desk().people
+    people = office.build_snapshot().people
     return str(people["status"][people["student_number"] == number].iloc[0])

@@ -42,8 +42,8 @@ def test_who_is_ticked_is_decided_on_and_the_last_step_goes_back(tmp_path: Path)
     named(desk, "下一页").click()
     named(desk, "查找").value = ""
     assert run("check", cohort, "--as-of", "2016-10-20") == 0
-    office.changed()
-    awaiting = office.desk().people.query("status == 'awaiting'")
+    office.notify()
+    awaiting = office.build_snapshot().people.query("status == 'awaiting'")
     name, number = str(awaiting["name"].iloc[0]), str(awaiting["student_number"].iloc[0])
     whole = f"{awaiting['school_code'].iloc[0]}/{number}"
 
@@ -61,19 +61,19 @@ def test_who_is_ticked_is_decided_on_and_the_last_step_goes_back(tmp_path: Path)
     named(desk, "经办人").value = "王老师"
     named(desk, "登记").click()
     assert any(f"将登记“通过” 1 人：</b>{name}" in each.value for each in every(desk, widgets.HTML))
-    assert office.desk().student(whole)["status"] == "awaiting"
+    assert office.build_snapshot().student(whole)["status"] == "awaiting"
     named(desk, "确认").click()
     assert "已登记：通过 1 人" in told(desk)
-    assert office.desk().student(whole)["status"] == "approved" and not office.listing.ticked
+    assert office.build_snapshot().student(whole)["status"] == "approved" and not office.listing.ticked
     assert named(desk, "院系").value != "全部"  # the filter stays after a decision
     named(desk, "查看").click()
     assert name in str(every(desk, widgets.Output)[-1].outputs)
     named(desk, "撤销上一步").click()
-    assert "已撤销上一步" in told(desk) and office.desk().student(whole)["status"] == "awaiting"
+    assert "已撤销上一步" in told(desk) and office.build_snapshot().student(whole)["status"] == "awaiting"
 
     named(desk, "查找").value = ""
     named(desk, "勾选找到的全部").click()
-    assert len(office.listing.ticked) == len(office.listing.found()) > 1
+    assert len(office.listing.ticked) == len(office.listing.matching()) > 1
     named(desk, "下一名").click()
     named(desk, "只勾选这名学生").click()
     assert len(office.listing.ticked) == 1

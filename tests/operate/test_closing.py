@@ -70,7 +70,7 @@ def test_no_canary_is_left_anywhere(cohort, tmp_path):
     (tmp_path / "copies" / "moved.sqlite").unlink()
     closed = close(cohort, NOW, "王老师", "毕业生已离校")
     assert holding(cohort.folder) == [] and not there.exists()
-    assert any("moved.sqlite" in line for line in closed.left)  # named, for nobody knows where it is now
+    assert any("moved.sqlite" in line for line in closed.remaining)  # named, for nobody knows where it is now
     assert (closed.runs, closed.backups) == (2, 1)
 
 

@@ -9,7 +9,7 @@ from pipeline.cli import app
 from pipeline.cohort import load_cohort
 from pipeline.cohort_text import save_columns
 from pipeline.errors import ConfigurationError, UsageError
-from pipeline.operate.column_report import look_at_columns
+from pipeline.operate.column_report import report_columns
 from tests.cohorts import settings
 from tests.collecting import collect_submissions
 
@@ -38,8 +38,8 @@ def folder(tmp_path):
 
 
 def test_values_prove_and_likeness_asks(folder):
-    looked = look_at_columns(load_cohort(folder))
-    told = {(each.whose, each.field, each.text, each.proved) for each in looked.proposals}
+    looked = report_columns(load_cohort(folder))
+    told = {(each.school, each.field, each.text, each.proved) for each in looked.proposals}
     assert told == {
         ("10534", "college", "所属单位", True),
         ("", "student_number", "编号", True),
@@ -52,7 +52,7 @@ def test_values_prove_and_likeness_asks(folder):
 
 def test_a_sheet_that_is_refused_lacks_only_what_it_lacks(folder):
     (folder / "submissions" / "a.csv").write_text(FORM.replace("姓名", "您的真实姓名").replace("编号", "学号"), "utf-8")
-    missing = look_at_columns(load_cohort(folder)).missing[""]
+    missing = report_columns(load_cohort(folder)).missing[""]
     assert "name" in missing and not {"submitted_at", "id_number"} & set(missing)
 
 
@@ -60,7 +60,7 @@ def test_a_class_over_the_table_is_proposed_and_taken_when_declared(folder):
     people = [["张三丰", "1305030100", ID[0]], ["李四", "1305030101", ID[1]]]
     form = [["2017届信息表", "", ""], ["班级：13土木0班", "", ""], ["姓名", "学号", "身份证号"], *people]
     (folder / "submissions" / "a.csv").write_text("".join(",".join(row) + "\n" for row in form), "utf-8")
-    told = [each for each in look_at_columns(load_cohort(folder)).proposals if not each.whose]
+    told = [each for each in report_columns(load_cohort(folder)).proposals if not each.school]
     assert [(each.field, each.text, each.proved) for each in told] == [("class_name", "@title", True)]
     save_columns(folder / "cohort.toml", {"": {"class_name": "@title"}})
     rows = collect_submissions(load_cohort(folder), None).rows
@@ -68,7 +68,7 @@ def test_a_class_over_the_table_is_proposed_and_taken_when_declared(folder):
 
 
 def test_values_are_masked(folder):
-    values = {v for sheet in look_at_columns(load_cohort(folder)).sheets for _, values in sheet.columns for v in values}
+    values = {v for sheet in report_columns(load_cohort(folder)).sheets for _, values in sheet.columns for v in values}
     assert not values & {*ID, "张三丰", "13800000000", "1305030100"}
     assert {"土木学院", "张*丰"} & values
 
@@ -86,7 +86,7 @@ def test_without_a_terminal_only_what_is_proved_is_saved(folder):
     cohort = load_cohort(folder)
     assert cohort.submissions.columns == {"student_number": "编号"}
     assert cohort.schools[0].columns == {"college": "所属单位"}
-    again = look_at_columns(cohort)
+    again = report_columns(cohort)
     assert {(each.field, each.proved) for each in again.proposals} == {("phone", False)}
 
 

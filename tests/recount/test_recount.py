@@ -85,7 +85,7 @@ def test_desk_list_and_explain(season: Season):
     tables = load_tables(cohort, season.days[1].run)
     desk = build_snapshot(tables, entries, season.days[1].as_of)
     for status, number in people["status"].value_counts().items():
-        assert len(Listing(desk, status=STATUSES[status]).found()) == number
+        assert len(Listing(desk, status=STATUSES[status]).matching()) == number
         assert len(listed_students(desk, None, str(status))) == number
     for status, own in people.groupby("status"):
         code, number = season.codes[own["学校名称"].iloc[0]], own["学号"].iloc[0]

@@ -82,9 +82,9 @@ def test_the_desk_shows_both_side_by_side_and_what_holds_the_new_one_up(ledger):
 
 def test_change_requests_can_be_picked_from_the_table(ledger):
     _, desk = after_a_new_row(ledger)
-    assert list(Listing(desk, status="申请修改").found()["name"]) == ["名1"]
+    assert list(Listing(desk, status="申请修改").matching()["name"]) == ["名1"]
     reopened = build_snapshot(desk.tables, ledger.entries("exception"), TODAY)
-    assert Listing(reopened, status="申请修改").found().empty
+    assert Listing(reopened, status="申请修改").matching().empty
 
 
 def test_a_refused_change_leaves_the_approval_as_it_was_before_any_further_run(ledger):

@@ -13,7 +13,7 @@ import pytest
 from pipeline import cli, fields
 from pipeline.errors import RefusedError
 from pipeline.office import open_office
-from pipeline.office.decision_form import Decision, record_decision, take_back
+from pipeline.office.decision_form import Decision, record_decision, undo_decision
 from pipeline.office.desk_cohort import Listing
 from pipeline.review.ledger import WITNESS
 from pipeline.review.review_snapshot import records
@@ -88,13 +88,13 @@ def test_from_the_first_check_to_the_accepted_college(office, tmp_path):
     notebook = open_office(str(folder))
     with pytest.raises(RefusedError, match="还没有看过"):
         record_decision(notebook, Decision("通过", (number,), "王老师"))
-    listing = Listing(notebook.desk(), words=number)
-    notebook.remember(listing.shown())
-    listing.tick(records(listing.found()))
+    listing = Listing(notebook.build_snapshot(), words=number)
+    notebook.mark_seen(listing.page_rows())
+    listing.tick(records(listing.matching()))
     assert list(listing.ticked) == [f"{first['school_code']}/{number}"]
     said, entries = record_decision(notebook, Decision("通过", tuple(listing.ticked), "王老师"))
     assert number in said and people(office, "--status", "审核通过")[0]["student_number"] == number
-    assert "恢复原状" in take_back(notebook, entries, "王老师")
+    assert "恢复原状" in undo_decision(notebook, entries, "王老师")
     assert people(office, "--status", "已退回")[0]["student_number"] == number
     record_decision(notebook, Decision("通过", tuple(listing.ticked), "王老师"))
     run = office("review", "list", folder).split()[-1]

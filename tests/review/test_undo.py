@@ -120,13 +120,13 @@ def test_the_listing_finds_parts_and_ticks_outlive_pages():
         )
     )
     listing.words = "0007"
-    assert list(listing.found()["name"]) == ["张7"]  # the end of a telephone
+    assert list(listing.matching()["name"]) == ["张7"]  # the end of a telephone
     listing.words = "土木1班 张1"
-    assert set(listing.found()["class_name"]) == {"土木1班"}
+    assert set(listing.matching()["class_name"]) == {"土木1班"}
     listing.words = ""
-    listing.tick(records(listing.shown().iloc[:2]))
+    listing.tick(records(listing.page_rows().iloc[:2]))
     listing.page = 99
-    assert len(listing.shown()) == 40 % PAGE and listing.page == 40 // PAGE
-    listing.tick(records(listing.shown().iloc[:1]))
+    assert len(listing.page_rows()) == 40 % PAGE and listing.page == 40 // PAGE
+    listing.tick(records(listing.page_rows().iloc[:1]))
     listing.words = "没有这个人"
-    assert listing.shown().empty and len(listing.ticked) == 3 and "已勾选 3 人" in listing.said()
+    assert listing.page_rows().empty and len(listing.ticked) == 3 and "已勾选 3 人" in listing.ticked_text()

@@ -94,14 +94,14 @@ def test_where_names_are_typed_the_record_says_so(checked, capsys):
     assert run("explain", "12649/13000000034", cohort) == 0
     assert "王老师（手工填写，未核对）" in "".join(capsys.readouterr().out.split())
     office = open_office(str(cohort))
-    office.remember(office.desk().people)
+    office.mark_seen(office.build_snapshot().people)
     said, _ = record_decision(office, Decision("退回", ("12649/13000000034",), "王老师", "照片"))
     assert "经办人姓名系手工填写，未与账号核对" in said
     settings = cohort / "cohort.toml"
     bound = f'reviewers = {{ {system_account()} = "王老师" }}\n'
     settings.write_text(settings.read_text(encoding="utf-8") + bound, encoding="utf-8")
     office = open_office(str(cohort))
-    office.remember(office.desk().people)
+    office.mark_seen(office.build_snapshot().people)
     said, _ = record_decision(office, Decision("退回", ("12649/13000000036",), "王老师", "照片"))
     assert "手工填写" not in said
     capsys.readouterr()

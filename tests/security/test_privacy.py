@@ -273,13 +273,13 @@ def _python(code: str) -> str:
 
 
 def test_a_timer_s_journal_tells_no_address_and_no_student(capsys: pytest.CaptureFixture[str]):
-    from pipeline.cli.deliver_commands import _say_result
+    from pipeline.cli.deliver_commands import _print_result
     from pipeline.deliver.post import Result
     from pipeline.deliver.recipients import Recipient
 
     for kind, scope in (("student", ("甲大学", "1305030101")), ("counselor", ("甲大学", "土木学院", "一班"))):
         who = Recipient(kind, "canary7q@qq.com", ("金丝雀",), frozenset({scope}))
-        _say_result(Result(who, "refused", "收件地址被拒收（550）"))
+        _print_result(Result(who, "refused", "收件地址被拒收（550）"))
     student, counselor = capsys.readouterr().err.splitlines()
     assert "canary7q" not in student + counselor
     assert "金丝雀" not in student
