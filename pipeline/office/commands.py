@@ -121,14 +121,14 @@ def show_open_work(office: DeskCohort) -> widgets.Widget:
     output = widgets.Output()
 
     def look() -> None:
-        show_in(output, open_work(office))
+        show_in(output, open_work_fragment(office))
 
     office.on_change(look)
     look()
     return output
 
 
-def open_work(office: DeskCohort) -> Fragment:
+def open_work_fragment(office: DeskCohort) -> Fragment:
     """Return today's open work from the newest run. Before the first run, return the button to press."""
     try:
         run = newest_run(office.cohort)
