@@ -68,15 +68,6 @@ def system_failure(error: Exception) -> MingceError | None:
     return None
 
 
-def _errno_of(error: BaseException | None) -> str:
-    """Return the name of a system error's number. Errors of Arrow and of threads have it in their text."""
-    if isinstance(error, MemoryError):
-        return "ENOMEM"
-    if isinstance(error, OSError) and error.errno:
-        return errno.errorcode.get(error.errno, "")
-    return next((code for words, code in _WORDS["failure_words"].items() if words in str(error)), "")
-
-
 def technical(error: BaseException) -> str:
     """Return the traceback for `--debug`. Messages may quote cells: numbers, addresses, Chinese words are masked."""
     from pipeline.logs import mask

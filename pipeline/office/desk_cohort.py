@@ -136,11 +136,11 @@ class DeskCohort:
 
     def reload(self) -> None:
         """List the current snapshot. Filter, page and ticks of its people stay. Nobody is listed if that raises."""
-        self.listing = replace(self.listing, desk=None)
+        self.listing = replace(self.listing, snapshot=None)
         snapshot = self.build_snapshot()
         known = set(snapshot.people["school_code"] + "/" + snapshot.people["student_number"])
         ticked = {name: who for name, who in self.listing.ticked.items() if name in known}
-        self.listing = replace(self.listing, desk=snapshot, ticked=ticked)
+        self.listing = replace(self.listing, snapshot=snapshot, ticked=ticked)
 
 
 def open_office(cohort: str) -> DeskCohort:

@@ -16,7 +16,7 @@ def test_who_prints_full_numbers_is_recorded(tmp_path, monkeypatch):
         printed.append(wanted.full)
         return WrittenPapers(tmp_path)
 
-    monkeypatch.setattr(common, "newest_of", lambda cohort: tmp_path / "a-run")
+    monkeypatch.setattr(common, "newest_folder", lambda cohort: tmp_path / "a-run")
     monkeypatch.setattr("pipeline.view.run_tables.load_run", lambda run: None)
     monkeypatch.setattr("pipeline.papers.make.make_papers", make)
     words = ["papers", cohort.folder, "--kind", "proof"]

@@ -33,7 +33,7 @@ def test_an_approval_is_for_what_was_shown(words, shown, tmp_path, monkeypatch):
         monkeypatch.setattr(actions, name, decide)
     monkeypatch.setattr(review_snapshot, "seen_in_latest", lambda cohort: "latest")
     monkeypatch.setattr(review_snapshot, "seen_in_run", lambda cohort, run: run)
-    monkeypatch.setattr(common, "open_desk", lambda cohort, known: (None, date(2016, 11, 1)))
+    monkeypatch.setattr(common, "open_newest", lambda cohort, known: (None, date(2016, 11, 1)))
     monkeypatch.setattr(ledger, "open_for_decisions", lambda cohort: nullcontext())
     monkeypatch.setattr(common, "college_named", lambda text, cohort: text)
     assert run("review", "approve", make_cohort(tmp_path).folder, *words, "--by", "王老师") == 0

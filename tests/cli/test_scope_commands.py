@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import load_cohort
-from pipeline.office.commands import open_work
+from pipeline.office.commands import open_work_fragment
 from pipeline.office.desk_cohort import DeskCohort
 from pipeline.operate.doctor import examine_cohort
 from pipeline.render.overview import banners, open_overview, show_outside
@@ -60,7 +60,8 @@ def _told(cohort: Path) -> list[bool]:
     page = "".join(each["text"] for each in banners(open_overview(str(newest))))
     checks = [each.what for each in examine_cohort(loaded, datetime(2016, 11, 1, tzinfo=SHANGHAI)) if each.ok is False]
     return [
-        "就业办确认以前不寄任何邮件" in told for told in (page, open_work(DeskCohort(loaded)).html, " ".join(checks))
+        "就业办确认以前不寄任何邮件" in told
+        for told in (page, open_work_fragment(DeskCohort(loaded)).html, " ".join(checks))
     ]
 
 

@@ -114,7 +114,7 @@ def test_on_such_a_ledger_nothing_is_signed_accepted_or_handed_in(cohort, words,
     )
     seen_by_a_run(cohort, decide(cohort, 2))
     delete(cohort)
-    monkeypatch.setattr(common, "open_desk", lambda cohort: (SimpleNamespace(run_id="x"), NOW.date()))
+    monkeypatch.setattr(common, "open_newest", lambda cohort: (SimpleNamespace(run_id="x"), NOW.date()))
     monkeypatch.setattr(sign_commands, "_colleges", lambda *_: [])
     monkeypatch.setattr(sign_commands, "tables", SimpleNamespace(read_table=lambda *_: None))
     monkeypatch.setattr("pipeline.tabulate.tabulate_stage.standing_of", lambda *_: {})
