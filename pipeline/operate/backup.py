@@ -87,24 +87,22 @@ def restore(cohort: Cohort, file: Path, now: datetime, by: str, why: str) -> lis
     return lines
 
 
-def _record_restore(
-    cohort: Cohort, copy: Ledger, file: Path, old_path: Path, by: str, why: str, *, own: bool
-) -> list[str]:
+def _record_restore(cohort: Cohort, copy: Ledger, file: Path, old: Path, by: str, why: str, *, own: bool) -> list[str]:
     found, (number, entry_hash) = copy.verify(), copy.head()
     if found or not (number or own):
         raise MingceError(found[0] if found else "不是账本")
     lost = missing_heads(cohort, copy)
     lost += _unrecorded_head(cohort, copy, max((head.number for head in lost), default=0))
     explains = [[head.number, head.hash, head.where] for head in lost]
-    data = {"path": str(file.resolve()), "kept": old_path.name, "until": [number, entry_hash], "explains": explains}
+    data = {"path": str(file.resolve()), "kept": old.name, "until": [number, entry_hash], "explains": explains}
     copy.append(Entry("restore", action="restore", by=by.strip(), why=why.strip(), data=data))
-    lines = [f"已换回副本，到第 {number} 条；原来的账本留在 {old_path.name}"]
+    lines = [f"已换回副本，到第 {number} 条；原来的账本留在 {old.name}"]
     if lost:
         earlier = f" 及以前的 {lost[-1].number - number} 条" if lost[-1].number > number else ""
         lines.append(f"副本里没有的：{lost[-1]}{earlier}，请照页面、邮件和各人记录补记")
     shared = {head for head in known_heads(cohort) if head.number <= number}
     if shared and shared <= set(lost):
-        remedy = f"若拿错了别的一届的，请用 --restore 换回 {old_path.name}"
+        remedy = f"若拿错了别的一届的，请用 --restore 换回 {old.name}"
         lines.append(f"请核对：这一届记下过的，副本里一条也没有；{remedy}")
     return lines
 
