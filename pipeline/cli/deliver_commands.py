@@ -157,7 +157,7 @@ def papers(
         newest = common.newest_folder(loaded)
         if full:
             _record_full(loaded, newest.name, request, by, why)
-            common.print_status(class_roster.PHOTOGRAPH)
+            common.print_status(class_roster.PHOTO_WARNING)
         written, run = make.make_papers(loaded, run_tables.load_run(newest), request), newest.name
     for path in written.files:
         common.print_status(f"已写出 {path.relative_to(written.folder)}")

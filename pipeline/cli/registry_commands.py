@@ -155,7 +155,7 @@ def _show_errata(cohort: Path | None, newer: tables.Frame) -> None:
         if cohort is not None:
             raise
         return
-    for line in errata.settled_lines(errata.outcomes(loaded, run, newer)):
+    for line in errata.outcome_lines(errata.outcomes(loaded, run, newer)):
         common.print_status(line)
 
 

@@ -15,10 +15,10 @@ from pipeline.colleges import College
 from pipeline.deliver.dashboard import FullPage
 from pipeline.deliver.message import XLSX, Attachment
 from pipeline.deliver.recipients import Recipient, in_scope
-from pipeline.deliver.source import MailSource, page_is_whole, site_folder
+from pipeline.deliver.source import MailSource, page_complete, site_folder
 from pipeline.errors import RefusedError
 from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
-from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_correct
+from pipeline.papers.corrections import NAME, Form, ToCorrect, corrections_workbook, rows_to_correct
 from pipeline.papers.make import PaperFolder, class_file
 from pipeline.render.fragments import INDEX_LINK
 from pipeline.render.notebooks import NotebookJob, run_notebooks
@@ -26,7 +26,7 @@ from pipeline.render.page_guard import AllowedContent, Guard, PageError
 from pipeline.render.page_notebooks import Notebooks
 from pipeline.view.run_tables import college_folder
 
-_WAY_BACK = '<a href="{href}">{title}</a>'.format(**INDEX_LINK).encode()
+_INDEX_LINK = '<a href="{href}">{title}</a>'.format(**INDEX_LINK).encode()
 MOST = 5  # colleges of one recipient whose pages are attached
 _REMEDY = "请重新执行 mingce run 后再寄送"
 
@@ -40,9 +40,9 @@ def college_pages(source: MailSource, recipient: Recipient) -> tuple[Attachment,
     pages: list[Attachment] = []
     for key in scope:
         page, printed = (site_folder(source.run, *key) / name for name in ("dashboard.html", "headcount.pdf"))
-        if not page_is_whole(page):
+        if not page_complete(page):
             raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
-        alone = page.read_bytes().replace(_WAY_BACK, b"")  # it has no index to go back to
+        alone = page.read_bytes().replace(_INDEX_LINK, b"")  # it has no index to go back to
         pages.append(Attachment(f"{key[1][:12]}_看板.html", alone, "text/html"))
         if key in done and printed.is_file():
             pages.append(Attachment(f"{key[1][:12]}_人数表.pdf", printed.read_bytes(), "application/pdf"))
@@ -52,7 +52,7 @@ def college_pages(source: MailSource, recipient: Recipient) -> tuple[Attachment,
 def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) -> FullPage:
     """Render all counselors' own pages at once, one per college. Returns a function that gives a counselor's.
 
-    A page is not made again as long as the page of its college was taken over from run to run.
+    A page is reused as long as the page of its college is reused from run to run.
     """
     if not who:
         return no_pages
@@ -127,7 +127,7 @@ def _scratch(cohort: Cohort) -> Generator[Path]:
 
 
 def _checked(guard: Guard, expected: AllowedContent, college: str, page: Path | None) -> bytes:
-    if page is None or not page_is_whole(page):
+    if page is None or not page_complete(page):
         raise RefusedError("辅导员页面生成失败", where=college, remedy=_REMEDY)
     content = page.read_bytes()
     try:
@@ -153,10 +153,10 @@ class CounselorPapers:
         self._cohort, self._form = cohort, Form.of(cohort)
         self.folder = PaperFolder(cohort, source.run.run_id)
         self._students = lru_cache(_KEPT)(partial(paper_students, source.run))
-        self._to_mend = lru_cache(_KEPT)(self._rows)
+        self._to_correct = lru_cache(_KEPT)(self._rows)
         self._made_by = digest_of(code_digest(), repr(self._form))
 
-    def _rows(self, college: College) -> list[Row]:
+    def _rows(self, college: College) -> list[ToCorrect]:
         return rows_to_correct(self._students(college))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
@@ -179,7 +179,7 @@ class CounselorPapers:
         return Attachment(f"{class_name[:12]}_{PROOF}.pdf", content, "application/pdf")
 
     def _corrections(self, college: College, names: list[str], whose: str) -> Iterator[Attachment]:
-        rows = [row for row in self._to_mend(college) if row.class_name in names]
+        rows = [row for row in self._to_correct(college) if row.class_name in names]
         if rows:
             named = names[0] if len(names) == 1 else f"{names[0]}等{len(names)}个班"
             title = f"{college.name} {named}"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[str, ...]]
 # errors of openpyxl about a damaged workbook
-_BROKEN = (LookupError, ValueError, TypeError, AttributeError, SyntaxError, ArithmeticError, AssertionError,
+_ERRORS = (LookupError, ValueError, TypeError, AttributeError, SyntaxError, ArithmeticError, AssertionError,
            NotImplementedError, RuntimeError, EOFError, OSError, zlib.error)  # fmt: skip
 _HEADING_ROWS = 20  # first rows of a template that may hold the heading
 
@@ -177,7 +177,7 @@ def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook
         return load_workbook(io.BytesIO(content.data))
     except InputError as error:
         raise UsageError(f"模板打不开：{error.what}", where=str(template), remedy="请用表格软件另存为 xlsx") from None
-    except _BROKEN:
+    except _ERRORS:
         raise UsageError("模板打不开", where=str(template), remedy="请用表格软件另存为 xlsx") from None
 
 

@@ -19,10 +19,10 @@ from pipeline.review.ledger import Ledger, Stored
 
 Action = Literal["claim", "accepted", "deferred", "refused", "unclear", "written"]
 KIND = "delivery"
-SAME = "与上次相同"
-"""Why a mail is not due that says what the last one said."""
+UNCHANGED = "与上次相同"
+"""Why a mail is not due: its content equals that of the last one."""
 BY = "mingce send"
-_SETTLED = ("accepted", "deferred", "refused", "unclear", "written")
+_FINAL = ("accepted", "deferred", "refused", "unclear", "written")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Outbox:
         self._done = "accepted" if cohort.mail else "written"
         self._past: list[MailEntry] = []
         self._of: dict[str, list[MailEntry]] = {}
-        self._held: dict[str, bool] = {}
+        self._blocked: dict[str, bool] = {}
         for row in ledger.entries(KIND).to_dict("records"):
             self._note(MailEntry(int(row["seq"]), row["action"], row["made_on"], json_object(row["data"])))
 
@@ -73,7 +73,7 @@ class Outbox:
             self._write([Entry(KIND, action="unclear", by=BY, made_on=past.content, data=data, unique_key=key)])
         return len(open_claims)
 
-    def passed(
+    def skip_reason(
         self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False
     ) -> tuple[str, str] | None:
         """Return what becomes of a mail (skipped, flagged) that is not due, and why; None if it is due.
@@ -81,7 +81,7 @@ class Outbox:
         `force` sends also what was sent, is unclear or unchanged. `failed` sends only refused or deferred mails, held
         addresses included.
         """
-        past = [each for each in self._of.get(recipient.key, []) if each.action in _SETTLED]
+        past = [each for each in self._of.get(recipient.key, []) if each.action in _FINAL]
         last = past[-1] if past else None
         if failed and (last is None or last.action not in ("refused", "deferred")):
             return "skipped", "没有失败的记录"
@@ -91,18 +91,18 @@ class Outbox:
             return ("skipped", "与上次寄到的相同") if same else None
         if force:
             return None
-        if self._held.get(recipient.address_key):
+        if self._blocked.get(recipient.address_key):
             return "flagged", "地址曾被拒收，改正地址或用 --failed 重试"
-        return self._after(past, last, content)
+        return self._past_reason(past, last, content)
 
-    def _after(self, past: list[MailEntry], last: MailEntry | None, content: str) -> tuple[str, str] | None:
+    def _past_reason(self, past: list[MailEntry], last: MailEntry | None, content: str) -> tuple[str, str] | None:
         if last is None:
             return None
         told = next((each for each in reversed(past) if each.action in (self._done, "unclear")), None)
         if told and told.content == content and told.action == "unclear":
             return "flagged", "上次是否送达不明，不自动重发"
         if told and told.content == content:
-            return "skipped", SAME
+            return "skipped", UNCHANGED
         here = [each.action for each in past if each.data["run"] == self._run]
         if self._done in here:
             return "skipped", "本次运行已寄出"
@@ -153,5 +153,5 @@ class Outbox:
     def _note(self, past: MailEntry) -> None:
         self._past.append(past)
         self._of.setdefault(past.data["recipient"], []).append(past)
-        if past.action in _SETTLED:
-            self._held[past.data["address"]] = past.action == "refused" and past.data.get("stage") == "rcpt"
+        if past.action in _FINAL:
+            self._blocked[past.data["address"]] = past.action == "refused" and past.data.get("stage") == "rcpt"

@@ -39,7 +39,7 @@ class Clock:
     now: Callable[[], datetime] = lambda: datetime.now(SHANGHAI)
     sleep: Callable[[float], None] = time.sleep
     steady: Callable[[], float] = time.monotonic
-    """Seconds that only ever pass: waits are measured by these, `now` may be set back a year while mail goes out."""
+    """Monotonic seconds, which measure waits: `now` may be set back while mail is sent."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Post:
     def _send_all(self, drafts: list[Draft]) -> None:
         queue: list[tuple[float, int, int, Message, bytes, str]] = []
         for place, draft in enumerate(drafts):
-            made = self._made(draft)
+            made = self._build(draft)
             if made and (again := self._attempt(*made, draft.content, 1)):
                 heapq.heappush(queue, (self.clock.steady() + again, place, 2, *made, draft.content))
         while queue:
@@ -89,13 +89,13 @@ class Post:
             if again := self._attempt(message, raw, content, attempt):
                 heapq.heappush(queue, (self.clock.steady() + again, place, attempt + 1, message, raw, content))
 
-    def _made(self, draft: Draft) -> tuple[Message, bytes] | None:
+    def _build(self, draft: Draft) -> tuple[Message, bytes] | None:
         """Build, serialise and keep the mail. A mail that cannot be built does not stop the others."""
         try:
             message = draft.build()
             raw = self.serialise(message, draft.content)
         except MingceError as error:
-            self._say(Result(draft.recipient, "failed", str(error)))
+            self._report(Result(draft.recipient, "failed", str(error)))
             return None
         recipient = draft.recipient
         who = safe_name(f"{recipient.kind}-{recipient.address.replace('@', '_at_')}")[:60]
@@ -109,9 +109,9 @@ class Post:
         recipient = message.recipient
         if self.server is None:
             self.outbox.record_outcome(recipient, content, Attempt("written"))
-            self._say(Result(recipient, "written", subject=message.subject))
+            self._report(Result(recipient, "written", subject=message.subject))
             return 0
-        claim, outcome = self._handed(self.server, recipient, raw, content)
+        claim, outcome = self._hand_over(self.server, recipient, raw, content)
         waits = WAITS[attempt - 1] if attempt <= len(WAITS) else 0
         if outcome.action != "deferred" or claim or not waits:
             self.outbox.record_outcome(recipient, content, outcome, claim)
@@ -121,16 +121,16 @@ class Post:
         )
         if outcome.action == "deferred" and waits:
             return waits
-        self._say(Result(recipient, outcome.action, _why(outcome), message.subject))
+        self._report(Result(recipient, outcome.action, _why(outcome), message.subject))
         return 0
 
-    def _handed(self, server: MailServer, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Attempt]:
+    def _hand_over(self, server: MailServer, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Attempt]:
         claims: list[int] = []
 
         def claim() -> None:
             claims.append(self.outbox.claim(recipient, content))
 
-        self._rest()
+        self._back_off()
         if self._last is not None:
             self._wait(60 / self.per_minute - (self.clock.steady() - self._last))
         outcome = server.send(raw, recipient.address, claim)
@@ -139,7 +139,7 @@ class Post:
             self._last = self.clock.steady()
         return (claims[0] if claims else 0), outcome
 
-    def _rest(self) -> None:
+    def _back_off(self) -> None:
         """Wait after several lost connections in a row, at last raise `ServerError`: all mails would become unclear."""
         if self._down < DOWN_AFTER:
             return
@@ -153,7 +153,7 @@ class Post:
         if seconds > 0:
             self.clock.sleep(seconds)
 
-    def _say(self, result: Result) -> None:
+    def _report(self, result: Result) -> None:
         self.results.append(result)
         self.told(result)
 

@@ -24,7 +24,7 @@ from pipeline.deliver.message import (
     sender_address,
     to_bytes,
 )
-from pipeline.deliver.outbox import SAME, Outbox
+from pipeline.deliver.outbox import UNCHANGED, Outbox
 from pipeline.deliver.post import Clock, MailServer, Post, Result
 from pipeline.deliver.recipients import NoAddress, Recipient, mail_digest
 from pipeline.deliver.smtp import SmtpServer, password_of
@@ -145,16 +145,16 @@ def _plan(
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
     """Return the due drafts, the results of the others, and who has no valid address."""
     drafts, unreachable = _drafts(cohort, source, full, invite=options.invite)
-    judged = [(draft, _passed_over(options, source, outbox, draft)) for draft in drafts]
+    judged = [(draft, _skip_result(options, source, outbox, draft)) for draft in drafts]
     due = [draft for draft, passed in judged if passed is None]
     left = [passed for _, passed in judged if passed and (passed.action == "failed" or not options.failed)]
     return due, left, unreachable
 
 
-def _passed_over(options: Options, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
+def _skip_result(options: Options, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
     """Return the result of a mail that is not sent, or None if it is due."""
     broken = _broken(source, draft.recipient)
-    passed = outbox.passed(draft.recipient, draft.content, force=options.force, failed=options.failed)
+    passed = outbox.skip_reason(draft.recipient, draft.content, force=options.force, failed=options.failed)
     passed = passed or (("failed", broken) if broken else None)
     return Result(draft.recipient, *passed) if passed else None
 
@@ -185,7 +185,7 @@ def record_reported(source: MailSource, ledger: Ledger, results: Iterable[Result
     """Record in the ledger which errata were sent. Their students then read that they were reported."""
     told: set[tuple[str, ...]] = set()
     for result in results:
-        earlier = result.action == "skipped" and result.why == SAME  # sent, then killed before this was recorded
+        earlier = result.action == "skipped" and result.why == UNCHANGED  # sent, then killed before this was recorded
         if result.recipient.kind == "registrar" and (result.action in ("accepted", "written") or earlier):
             told |= result.recipient.scope
     for (school,) in sorted(told):

@@ -109,7 +109,7 @@ class SmtpServer:
             code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
             return Attempt("deferred", "connect", code, type(error).__name__)
         try:
-            refused = self._opened(client) or _refusal("rcpt", *client.rcpt(to))
+            refused = self._mail_from(client) or _refusal("rcpt", *client.rcpt(to))
         except (*_LOST, smtplib.SMTPException) as error:
             self._drop()
             return Attempt("deferred", "dialogue", 0, type(error).__name__)
@@ -118,7 +118,7 @@ class SmtpServer:
         claim()
         return self._content(client, raw)
 
-    def _opened(self, client: smtplib.SMTP) -> Attempt | None:
+    def _mail_from(self, client: smtplib.SMTP) -> Attempt | None:
         refused = _refusal("mail", *client.mail(self._sender))
         if refused and refused.action == "refused":
             remedy = "请核对发件人与登录账号是否一致"
@@ -140,7 +140,7 @@ class SmtpServer:
             if code != 354:
                 return self._reset(_refusal("data", code, reply) or Attempt("deferred", "data", code))
             with _cut_after(client.sock, self._timeout * CONTENT):
-                client.send(_quoted(raw))
+                client.send(_dot_stuffed(raw))
         except (*_LOST, smtplib.SMTPResponseException) as error:
             self._drop()
             return Attempt("deferred", "data", 0, type(error).__name__)  # its end was never sent
@@ -277,7 +277,7 @@ def _refusal(stage: str, code: int, reply: bytes | str) -> Attempt | None:
     return Attempt("refused" if code >= 500 else "deferred", stage, code, text)
 
 
-def _quoted(raw: bytes) -> bytes:
+def _dot_stuffed(raw: bytes) -> bytes:
     """Return the content for DATA: CRLF, leading dots doubled, end marked."""
     body = re.sub(rb"\r\n|\r|\n", b"\r\n", raw)
     return re.sub(rb"(?m)^\.", b"..", body).removesuffix(b"\r\n") + b"\r\n.\r\n"

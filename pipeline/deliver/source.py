@@ -48,7 +48,7 @@ class MailSource:
     broken: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to the reason why its pages may not be sent."""
     unread: dict[Key, str] = field(default_factory=dict[Key, str])
-    """(school, college) to what of it was not read: nothing of it may be sent, to its students neither."""
+    """(school, college) to the input that was not read. Nothing is sent about it, not even to its students."""
     extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=SCOPES["counselor"]))
     """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
     reports: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -168,7 +168,7 @@ def _broken(run: Run, colleges: list[tuple[str, str]]) -> dict[Key, str]:
     for key in colleges:
         page = site_folder(run, *key) / "dashboard.html"
         marks = set(_MARK.findall(page.read_text(encoding="utf-8", errors="replace"))) if page.is_file() else set()
-        if not page_is_whole(page) or not marks:
+        if not page_complete(page) or not marks:
             broken[key] = "没有完整的页面"
         elif marks & ({*tokens.values()} - {tokens[key]}):
             broken[key] = "的页面属于别的院系"
@@ -183,7 +183,7 @@ def site_folder(run: Run, school: str, college: str) -> Path:
     return run.path / "site" / college_folder(run.code_of(school), college)
 
 
-def page_is_whole(page: Path) -> bool:
+def page_complete(page: Path) -> bool:
     """Return whether an HTML page exists and was written to its end."""
     try:
         with page.open("rb") as file:

@@ -129,7 +129,7 @@ _LONGEST_GIVEN = 60  # characters of a given value that a mail repeats
 
 def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) -> Iterator[Draft]:
     """Yield a mail for each student with a proved or known address: own state and corrections, nothing else."""
-    mends, reported = _mends(source.findings), first_reported(source.errata)
+    mends, reported = _corrections(source.findings), first_reported(source.errata)
     columns = ["school", "student_number", "submission_id", "status"]
     own_names = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["name"]
     where = addresses["proved"].where(addresses["proved"].ne(""), addresses["known"])
@@ -164,14 +164,14 @@ def invitation_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFram
         school, number, submitted, proved, known = map(str, row)
         student, other = (school, number), known.casefold() != (proved or submitted).casefold()
         if known and not submitted:
-            yield _coded(cohort, key, "invite", student, known, known, source.run.as_of)
+            yield _code_mail(cohort, key, "invite", student, known, known, source.run.as_of)
         elif submitted and not proved:
-            yield _coded(cohort, key, "confirm", student, known or submitted, submitted, source.run.as_of)
+            yield _code_mail(cohort, key, "confirm", student, known or submitted, submitted, source.run.as_of)
         elif proved and known and other:
-            yield _coded(cohort, key, "changed", student, known, proved, source.run.as_of)
+            yield _code_mail(cohort, key, "changed", student, known, proved, source.run.as_of)
 
 
-def _coded(
+def _code_mail(
     cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], to: str, address: str, as_of: date
 ) -> Draft:
     """Return the mail to `to` about `address`. A notice of change has no code."""
@@ -200,7 +200,7 @@ def _message(cohort: Cohort, recipient: Recipient, values: Mapping[str, object])
     return Message(recipient, f"{cohort.name}毕业生信息核对：{values['headline']}", html, text)
 
 
-def _mends(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:
+def _corrections(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:
     """Return by submission what the student must correct: label of the field, advice, value given."""
     own = one_per_mistake(open_critical(findings[findings["actor"] == "student"]))
     found: dict[str, list[tuple[str, str, str]]] = {}

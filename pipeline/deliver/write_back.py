@@ -166,22 +166,22 @@ def _prepare(client: SheetsClient, book: Book, rows: int) -> Tab:
         return state.answers() is not None
 
     def complete() -> bool:
-        return added() and not structure_requests(_own(state), rows, client.address)
+        return added() and not structure_requests(_tab(state), rows, client.address)
 
     if state.answers() is None:
         grid = {"rowCount": rows, "columnCount": len(HEADER), "frozenRowCount": 1}
         new = {"addSheet": {"properties": {"title": ANSWERS_TITLE, "gridProperties": grid}}}
         client.write(lambda: client.batch_update(book.key, {"requests": [new]}), added)
         added()
-    if structure_requests(_own(state), rows, client.address):
+    if structure_requests(_tab(state), rows, client.address):
         client.write(
-            lambda: client.batch_update(book.key, {"requests": structure_requests(_own(state), rows, client.address)}),
+            lambda: client.batch_update(book.key, {"requests": structure_requests(_tab(state), rows, client.address)}),
             complete,
         )
-    return _own(state)
+    return _tab(state)
 
 
-def _own(book: Book) -> Tab:
+def _tab(book: Book) -> Tab:
     tab = book.answers()
     if tab is None:
         raise RejectedRequestError(f"工作表 {ANSWERS_TITLE} 被删除", remedy="请再运行一次")
@@ -203,14 +203,14 @@ def structure_requests(tab: Tab, rows: int, address: str) -> list[dict[str, Any]
         protected: dict[str, Any] = {"range": {"sheetId": tab.id}, "description": ANSWERS_MARK, "warningOnly": False}
         protected |= {"editors": {"users": [address]}} if address else {}
         requests.append({"addProtectedRange": {"protectedRange": protected}})
-    coloured = {_told_by(rule) for rule in tab.formats}
+    coloured = {_coloured(rule) for rule in tab.formats}
     requests += [
         _colour(tab, state) for state in states().values() if state.family in _COLOURED and state.word not in coloured
     ]
     return requests
 
 
-def _told_by(rule: dict[str, Any]) -> str:
+def _coloured(rule: dict[str, Any]) -> str:
     """Return the state that a conditional format colours. Formats have no name to find them by."""
     condition = rule.get("booleanRule", {}).get("condition", {})
     values = condition.get("values") or [{}]

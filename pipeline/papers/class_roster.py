@@ -26,10 +26,10 @@ from pipeline.typeset import BOXED, Paper, paper_of
 from pipeline.view.remaining_work import month_day
 from pipeline.view.run_tables import Run
 
-EQUAL, UNLIKE, UNCOMPARED = "✓", "≠", "－"
+EQUAL, DIFFERS, UNCOMPARED = "✓", "≠", "－"
 NO_CLASS = "没有班级"
-_AT_FAULT = {"name_differs": "name", "wrong_school": "school"}
-"""By cause of a failed identity the field that differs; of every other cause it is the ID number."""
+_CAUSE_FIELDS = {"name_differs": "name", "wrong_school": "school"}
+"""The field that differs, by the cause of a failed identity. For every other cause it is the ID number."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Students:
     """The submissions whose identity is certified."""
     class_name: str = ""
     within: tuple[Students, np.ndarray] | None = None
-    """Of a class: its college, which works out what is dear for all classes at once, and its rows of that roster."""
+    """Of a class: its college, which computes marks and lines for all classes at once, and its rows of that roster."""
 
     @cached_property
     def submitted(self) -> Frame:
@@ -84,7 +84,7 @@ class Students:
 
     @cached_property
     def marks(self) -> Frame:
-        """For each roster row and registry field `EQUAL`, `UNLIKE` or `UNCOMPARED`, as the findings say.
+        """For each roster row and registry field `EQUAL`, `DIFFERS` or `UNCOMPARED`, by the findings.
 
         Findings do not compare the record of a submission without certified identity, so it is compared here.
         """
@@ -96,7 +96,7 @@ class Students:
         held = rows[names].reindex(self.roster["student_number"]).fillna("").reset_index(drop=True)
         given = self.submitted[names].reset_index(drop=True)
         ids = self.roster["submission_id"].tolist()
-        told, judged = self._unlike(), self._judged(names)
+        told, judged = self._differing(), self._compared(names)
         looked_at = [at for at, submission in enumerate(ids) if submission and submission not in self.certified]
         marks: dict[str, pd.Series] = {}
         for name in names:
@@ -105,19 +105,19 @@ class Students:
                 mine, other = (compared_form(side[name].iloc[looked_at], name) for side in (given, held))
                 unlike[looked_at] |= mine.ne(other).to_numpy()
             asked = (given[name] != "") & (held[name] != "") & judged[name]
-            marks[name] = pd.Series(np.where(asked, np.where(unlike, UNLIKE, EQUAL), UNCOMPARED), dtype="str")
+            marks[name] = pd.Series(np.where(asked, np.where(unlike, DIFFERS, EQUAL), UNCOMPARED), dtype="str")
         return pd.DataFrame(marks)
 
     @cached_property
     def lines(self) -> list[tuple[dict[str, str], dict[str, str], dict[str, str]]]:
-        """For each roster row what a sheet shows of it: the row, what was submitted, and the marks."""
+        """For each roster row its data on the sheet: the row, the submitted fields, and the marks."""
         if self.within:
             college, rows = self.within
             return [college.lines[at] for at in rows]
         listed = self.roster[["name", "student_number", "submission_id", "status"]]
-        return list(zip(*map(text_records, (listed, self.submitted[_SHOWN], self.marks)), strict=True))
+        return list(zip(*map(text_records, (listed, self.submitted[_FIELDS], self.marks)), strict=True))
 
-    def _judged(self, names: list[str]) -> dict[str, np.ndarray]:
+    def _compared(self, names: list[str]) -> dict[str, np.ndarray]:
         """Return by field which rows were compared: the rule ran, and the registry's value broke no rule of its own."""
         told = self.run.summary.get("not_checked", [])
         lost = {str(one["rule"]) for one in told if str(one.get("school") or "") in ("", self.college.school)}
@@ -130,7 +130,7 @@ class Students:
             for name in names
         }
 
-    def _unlike(self) -> dict[str, set[str]]:
+    def _differing(self) -> dict[str, set[str]]:
         """Return by field the submissions that differ in it according to the findings."""
         found = defaultdict[str, set[str]](set)
         for submission, rule in self.findings[["submission_id", "rule"]].itertuples(index=False):
@@ -138,7 +138,7 @@ class Students:
             if kind == "registry" and base in fields.fields():
                 found[base].add(str(submission))
             elif base == "identity" and kind != "not_checked":
-                found[_AT_FAULT.get(kind, "id_number")].add(str(submission))
+                found[_CAUSE_FIELDS.get(kind, "id_number")].add(str(submission))
         return found
 
 
@@ -163,7 +163,7 @@ def paper_students(run: Run, college: College) -> Students:
 
 
 PROOF = "核对签名表"
-PHOTOGRAPH = "本表印有完整的身份证号码：请勿拍照、转发，核对后由辅导员收回，用完销毁。"
+PHOTO_WARNING = "本表印有完整的身份证号码：请勿拍照、转发，核对后由辅导员收回，用完销毁。"
 _PROOF_COLUMNS: dict[str, tuple[int, tuple[tuple[str, ...], ...]]] = {
     "姓名\n学号": (28, (("name",), ("student_number",))),
     "性别\n民族": (18, (("gender",), ("ethnicity",))),
@@ -176,8 +176,8 @@ _PROOF_COLUMNS: dict[str, tuple[int, tuple[tuple[str, ...], ...]]] = {
     "政治面貌\n手机": (20, (("political_status",), ("phone",))),
 }
 """The width in mm, and the fields of each line."""
-_SHOWN = [name for _, lines in _PROOF_COLUMNS.values() for line in lines for name in line]
-_SAME = {"school": "学校", "college": "院系", "major": "专业", "class_name": "班级"}
+_FIELDS = [name for _, lines in _PROOF_COLUMNS.values() for line in lines for name in line]
+_SHARED = {"school": "学校", "college": "院系", "major": "专业", "class_name": "班级"}
 """Fields that a class shares: these words stand for the value where it equals the registry's."""
 _NOTE = str(report_table("words")["texts"]["roster"])
 
@@ -195,7 +195,7 @@ def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
         {
             "title": title,
             "about": _about(students),
-            "warning": PHOTOGRAPH if full else "",
+            "warning": PHOTO_WARNING if full else "",
             "foot": f"{own.name}　{students.class_name or NO_CLASS}" + ("　请勿拍照" if full else ""),
             "as_of": f"数据截至 {students.run.as_of.isoformat()}",
             "headings": ["序号", *_PROOF_COLUMNS, "本人签名", "备注"],
@@ -232,7 +232,7 @@ def _row(
         told, remark = "", state.word
     else:
         first, _ = next(iter(_PROOF_COLUMNS.values()))
-        cells = [broken_lines([[(listed["name"], "")], [(listed["student_number"], "")]], first)]
+        cells = [wrap_lines([[(listed["name"], "")], [(listed["student_number"], "")]], first)]
         told, remark = f"{state.word}：{state.sheet}", ""
     tallest = max(tall for _, tall in cells) if all(tall for _, tall in cells) else 0
     return {"number": str(at), "cells": [cell for cell, _ in cells], "lines": tallest, "state": told, "remark": remark}
@@ -240,7 +240,7 @@ def _row(
 
 _Part = tuple[str, str]
 """A value and its mark."""
-_EMS = {**dict.fromkeys("0123456789", 0.57), "*": 0.49, "-": 0.36, " ": 0.27, EQUAL: 0.7, UNLIKE: 1.1}
+_EMS = {**dict.fromkeys("0123456789", 0.57), "*": 0.49, "-": 0.36, " ": 0.27, EQUAL: 0.7, DIFFERS: 1.1}
 """The widths of common narrow characters in both fonts, rounded up."""
 _ASCII, _WIDEST = 1.1, 3.0
 _POINTS = 72 / 25.4 / 8.5  # ems of 8.5 points in a mm
@@ -257,10 +257,10 @@ def _cell(heading: str, given: tuple[_Part, ...], *, full: bool) -> _Cell:
     shown = [[(name, *next(left)) for name in line] for line in lines]
     required = {name for name, field in fields.fields().items() if field.required == "yes"}
     told = [[_part(*each, full=full) for each in line if each[1] or each[0] in required] for line in shown]
-    return broken_lines(told, width)
+    return wrap_lines(told, width)
 
 
-def broken_lines(lines: list[list[_Part]], width: int) -> _Cell:
+def wrap_lines(lines: list[list[_Part]], width: int) -> _Cell:
     """Return lines broken between parts where they are longer than the `width` in mm.
 
     A text costs typst a fraction of what it needs for parts, so these are kept only where one is framed.
@@ -276,7 +276,7 @@ def broken_lines(lines: list[list[_Part]], width: int) -> _Cell:
                 left = room
             broken[-1].append(part)
             left -= wide + _EMS[" "]
-    if fits and all(mark != UNLIKE for parts in broken for _, mark in parts):
+    if fits and all(mark != DIFFERS for parts in broken for _, mark in parts):
         return "\n".join(" ".join(value + mark for value, mark in parts) for parts in broken), len(broken)
     return broken, len(broken) if fits else 0
 
@@ -290,14 +290,14 @@ def _ems(part: _Part) -> float:
         _EMS.get(each) or (_ASCII if each.isascii() else 1.0 if east_asian_width(each) in "WF" else _WIDEST)
         for each in value + mark
     )
-    return told + 0.8 if mark == UNLIKE else told  # its frame, and a space
+    return told + 0.8 if mark == DIFFERS else told  # its frame, and a space
 
 
 def _part(name: str, value: str, mark: str, *, full: bool) -> _Part:
     if not value:
         return f"{fields.label(name).removeprefix('是否')}未填", ""
-    if name in _SAME and mark == EQUAL:
-        return _SAME[name], mark
+    if name in _SHARED and mark == EQUAL:
+        return _SHARED[name], mark
     if name == "id_number" and not full:
         value = mask_id(value)
     if name == "phone":

@@ -45,7 +45,7 @@ _GREY = "#F2F3F5"
 
 
 @dataclass(frozen=True)
-class Row:
+class ToCorrect:
     """A submission to correct: the fields as given, and severity and advice of each faulty field (blank: of none)."""
 
     submission_id: str
@@ -75,7 +75,7 @@ class Row:
         return self.known and name not in _LOCKED
 
 
-def _masked(row: Row) -> Row:
+def _masked(row: ToCorrect) -> ToCorrect:
     """Return the row for mail. Numbers become blank, and the advice on a wrong one has it masked."""
     given, faults = dict(row.given), dict(row.faults)
     for name, mask in _MASKS.items():
@@ -87,14 +87,14 @@ def _masked(row: Row) -> Row:
     return replace(row, given=given, faults=faults)
 
 
-def rows_to_correct(students: Students) -> list[Row]:
+def rows_to_correct(students: Students) -> list[ToCorrect]:
     """Return rows that student or counselor can correct, by class and student number. Approved students have none."""
     done = students.roster["submission_id"][students.roster["status"].isin(_DONE)]
     found = students.findings
     found = found[~found["excepted"] & found["severity"].isin(list(_COLOURS)) & found["actor"].isin(_ACTORS)]
     found = found[(found["submission_id"] != "") & ~found["submission_id"].isin(list(done))]
     found = one_per_mistake(found.sort_values("severity", kind="stable"))
-    given = _given(students, list(dict.fromkeys(found["submission_id"])))
+    given = _as_submitted(students, list(dict.fromkeys(found["submission_id"])))
     faults: dict[str, dict[str, tuple[str, str]]] = {}
     classes: dict[str, str] = {}
     for row in text_records(found[["submission_id", "class_name", "field", "severity", "message", "expected"]]):
@@ -104,11 +104,11 @@ def rows_to_correct(students: Students) -> list[Row]:
         own = faults.setdefault(submission, {})
         severity, before = own.get(field, (row["severity"], ""))  # the critical one is first
         own[field] = severity, f"{before}；{told}" if before else told
-    rows = [Row(one, classes[one], given[one], own) for one, own in faults.items()]
+    rows = [ToCorrect(one, classes[one], given[one], own) for one, own in faults.items()]
     return sorted(rows, key=lambda row: (row.given["class_name"], row.given["student_number"], row.submission_id))
 
 
-def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
+def _as_submitted(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
     """Return the fields of submissions as given, from `changes`, or as they are if unchanged."""
     values = dict(zip(ids, text_records(students.submissions[fields.names()].loc[ids].astype("str")), strict=True))
     changes = students.run.rows_in(
@@ -120,7 +120,7 @@ def _given(students: Students, ids: list[str]) -> dict[str, dict[str, str]]:
     return values
 
 
-def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: bool = False) -> bytes:
+def corrections_workbook(rows: list[ToCorrect], whose: str, form: Form, *, masked: bool = False) -> bytes:
     """Return the workbook of the college or class `whose`. `masked` leaves out ID numbers and telephones, for mail."""
     rows = [_masked(row) for row in rows] if masked else rows
     buffer = BytesIO()
@@ -140,7 +140,7 @@ def corrections_workbook(rows: list[Row], whose: str, form: Form, *, masked: boo
             sheet.set_column(at, at, width)
             sheet.write_string(template.HEADER, at, label, template.label_style(book))
         looks, to_do = (
-            _looks(book),
+            _formats(book),
             template.style(book, num_format="@", text_wrap=True, bg_color=_GREY, **template.EDGE),
         )
         for at, row in enumerate(rows, template.FIRST_ROW):
@@ -170,7 +170,7 @@ class Form:
         return cls(cohort.name, template.form_columns(cohort, first=1))
 
 
-def _looks(book: Workbook) -> dict[tuple[bool, str], Format]:
+def _formats(book: Workbook) -> dict[tuple[bool, str], Format]:
     """Return the formats of cells, by whether they are locked and by severity (blank: nothing to mend)."""
     return {
         (locked, severity): template.style(
@@ -182,7 +182,7 @@ def _looks(book: Workbook) -> dict[tuple[bool, str], Format]:
 
 
 def _write_row(
-    sheet: Worksheet, at: int, row: Row, columns: list[FormColumn], looks: dict[tuple[bool, str], Format]
+    sheet: Worksheet, at: int, row: ToCorrect, columns: list[FormColumn], looks: dict[tuple[bool, str], Format]
 ) -> None:
     for column in columns:
         name = column.field.name

@@ -56,7 +56,7 @@ class Erratum:
     reported: str = ""
     """The day on which it was first reported, 2016-10-12; blank: not yet."""
     own: bool = False
-    """Whether a submission of the student's waits for it."""
+    """Whether a submission of the student depends on it."""
 
     @property
     def key(self) -> str:
@@ -76,7 +76,7 @@ def _proofs() -> dict[str, str]:
 
 def errata_of(run: Run, school: School, entries: Frame) -> list[Erratum]:
     """Return a school's errata by field, college, class and student number. `entries` are the ledger's of `KIND`."""
-    found = _found(run, school.name)
+    found = _findings(run, school.name)
     ids = [one for one in found["submission_id"].unique() if one]
     submitted = run.rows_in("submissions", "submission_id", ids, ["submission_id", *fields.names()], school.name)
     given: dict[Any, dict[Any, Any]] = submitted.set_index("submission_id").to_dict("index")
@@ -111,7 +111,7 @@ def errata_of(run: Run, school: School, entries: Frame) -> list[Erratum]:
     )
 
 
-def _found(run: Run, school: str) -> Frame:
+def _findings(run: Run, school: str) -> Frame:
     """Return the registrar's findings: of submissions, of later ones that were not taken, and of the registry itself.
 
     Columns: `_COLUMNS` and `own`. A fault without submission has a blank `submission_id`.
@@ -125,11 +125,11 @@ def _found(run: Run, school: str) -> Frame:
     roster = run.rows("roster", school=school, columns=["student_number", "submission_id"])
     ids = roster.drop_duplicates("student_number").set_index("student_number")["submission_id"]
     faults = faults.assign(submission_id=faults["student_number"].map(ids).fillna(""), own=False)
-    parts = [asked.assign(own=asked["submission_id"] != ""), _later(run, findings, school), faults]
+    parts = [asked.assign(own=asked["submission_id"] != ""), _not_taken(run, findings, school), faults]
     return pd.concat([part[[*_COLUMNS, "own"]] for part in parts], ignore_index=True)
 
 
-def _later(run: Run, findings: Frame, school: str) -> Frame:
+def _not_taken(run: Run, findings: Frame, school: str) -> Frame:
     """Return later submissions that were not taken because the registry may be outdated."""
     told = findings[findings["rule"] == _LATER]
     cause = told["expected"].str.extract(f"({'|'.join(_CAUSES)})", expand=False)
@@ -222,8 +222,8 @@ def _cells(at: int, row: Erratum) -> list[str]:
     ]  # fmt: skip
 
 
-SETTLED, OTHERWISE, SAME, GONE, UNKNOWN = "已更正", "已改动，与学生提交的不同", "没有改", "没有这个学号", "没有比较"
-_OUTCOMES = (SETTLED, OTHERWISE, SAME, GONE, UNKNOWN)
+FIXED, DIFFERENT, SAME, MISSING, UNKNOWN = "已更正", "已改动，与学生提交的不同", "没有改", "没有这个学号", "没有比较"
+_OUTCOMES = (FIXED, DIFFERENT, SAME, MISSING, UNKNOWN)
 
 
 def outcomes(cohort: Cohort, run: Path, export: Frame) -> list[tuple[Erratum, str]]:
@@ -244,19 +244,19 @@ def _outcome(row: Erratum, held: Frame) -> str:
     if row.field not in held.columns:
         return UNKNOWN
     if row.student_number not in held.index:
-        return GONE
+        return MISSING
     now = str(held.loc[row.student_number, row.field])
-    if _same(now, row.held, row.field):
+    if _equal(now, row.held, row.field):
         return SAME
-    return SETTLED if not row.given or _same(now, row.given, row.field) else OTHERWISE
+    return FIXED if not row.given or _equal(now, row.given, row.field) else DIFFERENT
 
 
-def _same(one: str, other: str, name: str) -> bool:
+def _equal(one: str, other: str, name: str) -> bool:
     left, right = compared_form(pd.Series([one, other], dtype="str"), name)
     return bool(left == right)
 
 
-def settled_lines(found: list[tuple[Erratum, str]]) -> Iterator[str]:
+def outcome_lines(found: list[tuple[Erratum, str]]) -> Iterator[str]:
     """Yield lines for people, without values: the number of each outcome, then each row."""
     counts = Counter(outcome for _, outcome in found)
     each = [f"{outcome} {counts[outcome]} 处" for outcome in _OUTCOMES if counts[outcome]]

@@ -187,7 +187,7 @@ def _results(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterat
     for one in _classes(students, wanted):
         mine = own[own["班级"] == one.class_name]
         if len(mine):
-            content = student_papers.results_workbook(one, mine, cohort.name, student_papers.whom_to_ask(cohort))
+            content = student_papers.results_workbook(one, mine, cohort.name, student_papers.contact_text(cohort))
             yield class_file(one.class_name, f"{student_papers.RESULTS}.xlsx"), content
 
 

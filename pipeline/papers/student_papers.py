@@ -30,7 +30,7 @@ _SHEET = PrintedList(
 _DONE = "不用再做什么"
 
 
-def endings(numbers: list[str]) -> list[str]:
+def suffixes(numbers: list[str]) -> list[str]:
     """Return the last four digits of each number, and more of them if several would be equal."""
     length = [_LEAST] * len(numbers)
     while True:
@@ -45,7 +45,7 @@ def endings(numbers: list[str]) -> list[str]:
 
 def results_workbook(students: Students, answers: Frame, cohort: str, ask: str) -> bytes:
     """Return the workbook of one class from its `answer_rows`. It holds no name and no registry value."""
-    ends = endings(list(answers[NUMBER].astype(str)))
+    ends = suffixes(list(answers[NUMBER].astype(str)))
     told = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
     rows = sorted((end, state, advice or _DONE) for end, state, advice in told)
     title = f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}"
@@ -68,7 +68,7 @@ _SOURCES = (
 )
 
 
-def whom_to_ask(cohort: Cohort) -> str:
+def contact_text(cohort: Cohort) -> str:
     """Return in Chinese whom a student asks."""
     office = cohort.office
     asked = "、".join(filter(None, (office.contact, office.phone)))
@@ -105,7 +105,7 @@ def group_message(cohort: Cohort) -> str:
     window, office = cohort.window, cohort.office
     where = f"入口：{office.form}。" if office.form else "入口见学院通知。"
     days = {"opens": month_day(window.opens), "closes": month_day(window.closes)}
-    own = {"name": cohort.name, "month": cohort.cohort.undergraduate_month, "asked": whom_to_ask(cohort)}
+    own = {"name": cohort.name, "month": cohort.cohort.undergraduate_month, "asked": contact_text(cohort)}
     return str(report_table("words")["texts"]["group"]).format(where=where, **days, **own)
 
 
@@ -136,7 +136,7 @@ def _steps(cohort: Cohort) -> list[tuple[str, list[str]]]:
                 f"{_where_to_look(cohort)}。有提示的，在{closes}前改好重交；“等教务更正”的，教务处更正后自动通过核对，不用重交。"
             ],
         ),
-        ("找谁", [f"{whom_to_ask(cohort)}。请不要在群里发身份证号码和照片。"]),
+        ("找谁", [f"{contact_text(cohort)}。请不要在群里发身份证号码和照片。"]),
     ]
 
 

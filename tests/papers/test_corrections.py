@@ -14,7 +14,7 @@ import pytest
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.papers.class_roster import paper_students
-from pipeline.papers.corrections import NAME, Form, Row, corrections_workbook, rows_to_correct
+from pipeline.papers.corrections import NAME, Form, ToCorrect, corrections_workbook, rows_to_correct
 from pipeline.papers.make import colleges_of
 from pipeline.view.run_tables import Run, load_run
 from tests.conftest import Ran, run_cohort_of
@@ -124,13 +124,13 @@ def unsaid(findings: Any, submission: str, field: str, text: str) -> bool:
     ],
 )
 def test_who_it_is_stays(faults: tuple[str, ...], open_ones: set[str]):
-    row = Row("x", "", dict.fromkeys(fields.names(), "1"), dict.fromkeys(faults, ("critical", "")))
+    row = ToCorrect("x", "", dict.fromkeys(fields.names(), "1"), dict.fromkeys(faults, ("critical", "")))
     keys = {"id_number", "student_number", "name", "submitted_at"}
     assert {name for name in (*keys, "phone") if row.may_change(name)} == open_ones | {"phone"}
 
 
 def test_without_a_name_nothing_can_be_read_in_again_and_nothing_is_asked_for():
-    row = Row("x", "", {**dict.fromkeys(fields.names(), "1"), "name": ""}, {"phone": ("critical", "a")})
+    row = ToCorrect("x", "", {**dict.fromkeys(fields.names(), "1"), "name": ""}, {"phone": ("critical", "a")})
     assert not any(map(row.may_change, fields.names())) and "重新提交" in row.to_do
 
 

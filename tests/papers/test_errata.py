@@ -17,13 +17,13 @@ from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.deliver.send import Options, send_due
 from pipeline.papers.errata import (
-    GONE,
+    DIFFERENT,
+    FIXED,
     KIND,
     LISTED,
-    OTHERWISE,
+    MISSING,
     REPORTED,
     SAME,
-    SETTLED,
     Erratum,
     errata_of,
     errata_workbook,
@@ -132,7 +132,7 @@ def test_a_new_export_settles_what_it_has_right(own: Cohort):
     export.loc[rows[1].student_number, "id_number"] = "430302199503149018"
     gone = export.drop(rows[2].student_number).reset_index(drop=True)
     found = {row.key: outcome for row, outcome in outcomes(own, run_of(own).path, gone)}
-    assert [found[row.key] for row in rows] == [SETTLED, OTHERWISE, GONE]
+    assert [found[row.key] for row in rows] == [FIXED, DIFFERENT, MISSING]
     others = pd.Series({key: outcome for key, outcome in found.items() if key not in {row.key for row in rows}})
     gone_too = others.index.str.contains(f"/{rows[2].student_number}/")
     assert set(others[~gone_too]) <= {SAME, "没有比较"}

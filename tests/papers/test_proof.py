@@ -14,7 +14,7 @@ import pytest
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.logs import mask_id
-from pipeline.papers.class_roster import EQUAL, UNLIKE, Students, broken_lines, paper_students, proof_paper
+from pipeline.papers.class_roster import DIFFERS, EQUAL, Students, paper_students, proof_paper, wrap_lines
 from pipeline.papers.make import PaperFolder, PaperRequest, colleges_of, make_papers
 from pipeline.view.run_tables import Run
 
@@ -54,7 +54,7 @@ def test_marks_say_what_the_findings_say(run: Run):
         own = findings[findings["rule"].str.endswith(".registry")]
         unlike = set(zip(own["submission_id"], own["rule"].str.removesuffix(".registry"), strict=True))
         for row in marks.to_dict("records"):
-            told = {name for name in fields.compared() if row[name] == UNLIKE}
+            told = {name for name in fields.compared() if row[name] == DIFFERS}
             asked = {name for submission, name in unlike if submission == row["submission_id"]}
             assert asked <= told
             if row["submission_id"] in one.certified:
@@ -128,7 +128,7 @@ def test_a_class_of_any_size_is_on_few_sheets_line_by_line(run: Run, tmp_path: P
     [
         ([[("湖北省", EQUAL)], [("武汉市", EQUAL), ("江夏区", EQUAL)]], "湖北省✓\n武汉市✓ 江夏区✓", 2),
         ([[("海北藏族自治州", EQUAL), ("门源回族自治县", EQUAL)]], "海北藏族自治州✓\n门源回族自治县✓", 2),
-        ([[("武汉市", UNLIKE), ("江夏区", EQUAL)]], [[("武汉市", UNLIKE), ("江夏区", EQUAL)]], 1),
+        ([[("武汉市", DIFFERS), ("江夏区", EQUAL)]], [[("武汉市", DIFFERS), ("江夏区", EQUAL)]], 1),
         ([[], [("武汉市", "")]], "武汉市", 1),
         ([[("甲" * 12, "")]], [[("甲" * 12, "")]], 0),
         ([[("甲\n乙", "")]], [[("甲\n乙", "")]], 0),
@@ -138,4 +138,4 @@ def test_a_class_of_any_size_is_on_few_sheets_line_by_line(run: Run, tmp_path: P
 )
 def test_lines_of_known_number_are_texts(lines: list[list[tuple[str, str]]], cell: object, tall: int):
     """Of a row whose cells all have a number of lines, the height is not measured: a line more would be cut off."""
-    assert broken_lines(lines, 34) == (cell, tall)
+    assert wrap_lines(lines, 34) == (cell, tall)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.cohort import Cohort
 from pipeline.papers.make import PaperRequest, make_papers
-from pipeline.papers.student_papers import endings, group_message, guide_paper
+from pipeline.papers.student_papers import group_message, guide_paper, suffixes
 from pipeline.view.answers import ADVICE, NUMBER, STATE, answer_rows
 from pipeline.view.run_tables import Run
 from tests.papers.test_proof import words_of
@@ -20,7 +20,7 @@ from tests.papers.test_proof import words_of
 
 @given(st.lists(st.from_regex(r"[0-9]{6,11}", fullmatch=True), unique=True, max_size=60))
 def test_endings_tell_students_apart(numbers: list[str]):
-    ends = endings(numbers)
+    ends = suffixes(numbers)
     assert all(number.endswith(end) and len(end) >= 4 for number, end in zip(numbers, ends, strict=True))
     alone = [number for number in numbers if sum(other.endswith(number) for other in numbers) == 1]
     assert len({ends[numbers.index(number)] for number in alone}) == len(alone)
