@@ -40,7 +40,7 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
         try:
             with open_ledger(cohort) as ledger:
                 lost, decisions = missing_history(cohort, ledger), (None, list[str]())
-            if cohort.review.decisions and not options.rules and not lost:
+            if cohort.review.decisions and not options.rules:
                 decisions = worksheet.import_scope_decisions(cohort)
             digests = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
             fresh = not options.full or options.render.force or lost

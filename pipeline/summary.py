@@ -213,7 +213,7 @@ def questions(summary: Mapping[str, Any], school: str = "") -> list[str]:
     names = _names(summary)
     faults = summary.get("shared_faults", [])
     faults = [fault for fault in faults if fault["school"] in ("", names.get(school, fault["school"]))]
-    lines = [f"{line}。换回以前不读审核表。{RESTORE}" for line in summary.get("ledger_lost", [])]
+    lines = [f"{line}，不能签字。{RESTORE}" for line in summary.get("ledger_lost", [])]
     lines += year_questions(summary, school) + shared_fault_lines(faults)
     lines += [
         f"{entry['school']}：{entry['reason']}"

@@ -24,6 +24,7 @@ with lazily():
     from pipeline import cohort as cohorts
     from pipeline import colleges, run_folder
     from pipeline.collect import school_tables
+    from pipeline.review import ledger as ledgers
     from pipeline.review import review_snapshot
 
 
@@ -49,6 +50,14 @@ Colleges = Annotated[
 def print_status(line: str) -> None:
     """Print a line for people. Standard output has results only."""
     print(line, file=sys.stderr)
+
+
+def open_to_decide(cohort: cohorts.Cohort) -> ledgers.Ledger:
+    """Open the ledger for a decision, and warn if it has been deleted, cut or replaced: then nothing can be signed."""
+    ledger = ledgers.open_ledger(cohort)
+    for line in ledgers.missing_history(cohort, ledger):
+        print_status(f"请注意：{line}，不能签字。{ledgers.RESTORE}")
+    return ledger
 
 
 def screen() -> rich_console.Console:

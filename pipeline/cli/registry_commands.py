@@ -21,7 +21,6 @@ with lazily():
     from pipeline.match import membership
     from pipeline.papers import errata
     from pipeline.review import actions, review_snapshot, scope_decisions
-    from pipeline.review import ledger as ledgers
 
 _Students = Annotated[list[str], Option("--student", help="学号，可写 学校代码/学号，可重复", metavar="NUMBER")]
 _Proof = Annotated[str, Option("--proof", help="证明材料的种类")]
@@ -59,7 +58,7 @@ def _decide(
 ) -> None:
     loaded = cohorts.load_cohort(cohort)
     rows = membership.with_scope(tables.read_table(common.newest_folder(loaded), "registry"))
-    with ledgers.open_for_decisions(loaded) as ledger:
+    with common.open_to_decide(loaded) as ledger:
         actor = actions.Actor(by, why)
         outcome = scope_decisions.decide_scope(rows, ledger, numbers, actor, inside=inside, proof=proof, reason=reason)
     print(f"已登记 {len(outcome.done)} 人{what}：{'、'.join(outcome.done)}" if outcome.done else "没有新的登记")
@@ -78,7 +77,7 @@ def scope_years(
     """确认学籍库里别的年份毕业的人确实不在本届（导出的是全校在校生）"""
     loaded = cohorts.load_cohort(cohort)
     questions = (run_folder.read_summary(common.newest_folder(loaded)) or {}).get("other_years", {})
-    with ledgers.open_for_decisions(loaded) as ledger:
+    with common.open_to_decide(loaded) as ledger:
         outcome = scope_decisions.answer_years(questions, loaded.year, ledger, school or [], actions.Actor(by, why))
     for code in outcome.done:
         count = sum(questions[code]["years"].values())

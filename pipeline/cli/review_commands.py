@@ -146,7 +146,7 @@ def add_exception(
     loaded = cohorts.load_cohort(cohort)
     tables, today = common.open_newest(loaded)
     actor = actions.Actor(by, why, today)
-    with ledgers.open_for_decisions(loaded) as ledger:
+    with common.open_to_decide(loaded) as ledger:
         if college:
             numbers = granting.explain_difference(tables, ledger, common.college_named(college, loaded), major, actor)
         else:
@@ -178,7 +178,7 @@ def revoke_exception(
     why: common.Why = "",
 ) -> None:
     """撤销一个例外。"""
-    with ledgers.open_for_decisions(cohorts.load_cohort(cohort)) as ledger:
+    with common.open_to_decide(cohorts.load_cohort(cohort)) as ledger:
         granting.revoke_exception(ledger, number, actions.Actor(by, why, date.min))
     print(f"已撤销例外 {number}")
 
@@ -211,7 +211,7 @@ def _act(
 ) -> None:  # fmt: skip
     """Act on the newest run's tables. Print the students done, those already in this state, and those skipped."""
     tables, today = common.open_newest(cohort, known)
-    with ledgers.open_for_decisions(cohort) as ledger:
+    with common.open_to_decide(cohort) as ledger:
         outcome = act(tables, ledger, subject, actions.Actor(by, why, today))
     if outcome.done or not outcome.already:
         names = f"：{'、'.join(outcome.done)}" if outcome.done else ""

@@ -43,7 +43,7 @@ def sign(words: Words, by: common.By = "", why: common.Why = "", code: Code = ""
         _verify(words[1:], code)
     elif words[0] == "revoke":
         college, cohort = _college_of(words[1:])
-        with ledgers.open_for_decisions(cohort) as ledger:
+        with common.open_to_decide(cohort) as ledger:
             signing.revoke(ledger, college, actions.Actor(by, why))
         print(f"{college} 的签字已撤销")
     else:
@@ -54,7 +54,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
     college, cohort = _college_of(words)
     folder, final_headcount = headcount_files.SignedFolder.of(cohort), headcount_files.final_headcount
     scanned = inputs.read_content(scan, cohort.folder) if scan else None
-    with ledgers.open_for_decisions(cohort, verified=True) as ledger:
+    with ledgers.open_intact(cohort) as ledger:
         if scanned and signatures.standing_signature(ledger.entries("signature"), college.code, college.name):
             inputs.store_copy(scanned, cohort.reports_folder / "inputs")
             new = signing.file_scan(ledger, college, actions.Actor(by, why), scanned.sha256)
@@ -89,7 +89,7 @@ def accept(words: Words, by: common.By = "", why: common.Why = "") -> None:
     snapshot, today = common.open_newest(cohort)
     colleges = tables.read_table(cohort.reports_folder / "runs" / snapshot.run_id, "colleges")
     standing = tabulate_stage.standing_of(colleges, college)
-    with ledgers.open_for_decisions(cohort, verified=True) as ledger:
+    with ledgers.open_intact(cohort) as ledger:
         accepted = signing.accept(snapshot, ledger, college, actions.Actor(by, why, today), standing)
     print(f"{college} 已接收" if accepted.new else f"{college} 此前已接收，未重复记入")
     _print_typed(cohort)
@@ -164,7 +164,7 @@ def hand_over(
     folder = out or loaded.reports_folder / "handin"
     model = (template or template_of_cohort) if chosen == "xlsx" else None
     request = handin.HandinRequest(layout, colleges, chosen, model, draft, folder)
-    with ledgers.open_for_decisions(loaded, verified=True) as ledger:
+    with ledgers.open_intact(loaded) as ledger:
         entries = ledger.entries(*review_snapshot.KINDS)
     with common.output(folder):
         done = handin.hand_in(loaded, tables, entries, request, today)

@@ -17,7 +17,7 @@ from pipeline.review.chain import TYPED
 from pipeline.review.decisions import ACTIONS, open_critical
 from pipeline.review.exceptions import PROOFS
 from pipeline.review.granting import add_exception, undo
-from pipeline.review.ledger import Ledger, open_for_decisions
+from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import RunTables, open_tables
 from pipeline.review.scope_decisions import REASONS, decide_scope
 from pipeline.tables import read_table
@@ -47,7 +47,7 @@ def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[i
         raise UsageError("还没有勾选学生", remedy="请在上面的名单里勾选")
     tables, today = open_tables(office.cohort)
     actor = Actor(decision.by, decision.why, today)
-    with open_for_decisions(office.cohort) as ledger:
+    with open_ledger(office.cohort) as ledger:
         outcome = _act(office, decision, tables, ledger, actor)
     done = f"{decision.action} {len(outcome.done)} 人{_name_list(outcome.done)}"
     already = f"；{len(outcome.already)} 人此前已是如此，未重复记入" if outcome.already else ""
@@ -57,7 +57,7 @@ def record_decision(office: DeskCohort, decision: Decision) -> tuple[str, list[i
 
 def undo_decision(office: DeskCohort, entries: Sequence[int], by: str) -> str:
     """Undo the last action; return a Chinese line. Raises the errors of `review.granting.undo`."""
-    with open_for_decisions(office.cohort) as ledger:
+    with open_ledger(office.cohort) as ledger:
         outcome = undo(ledger, entries, Actor(by))
     return f"已撤销上一步，{len(outcome.done)} 条记录恢复原状{_name_list(outcome.done)}。"
 

@@ -20,7 +20,7 @@ from pipeline.review.actions import ActionOutcome, Actor, record
 from pipeline.review.chain import Entry, digest, json_object
 from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, explanations, standing_exceptions, value_digest
-from pipeline.review.ledger import Ledger, open_for_decisions
+from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import KINDS, RunTables, Student, build_snapshot, college_students
 from pipeline.run_folder import newest_counting
 from pipeline.tables import Frame, read_table
@@ -186,7 +186,7 @@ def resolve_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> s
     related = [other for other in faults if cause_of(other) == cause_of(fault)]
     aliases = {} if how == "students" else _aliases(cohort, read_table(newest[0], "findings"), related)
     new = Entry("shared_fault", how, actor.by, actor.why)
-    with open_for_decisions(cohort) as ledger:  # first: it may refuse the name
+    with open_ledger(cohort) as ledger:  # first: it may refuse the name
         ledger.append(*(replace(new, rule=other["rule"], data={"number": other["number"]}) for other in related))
     message = _add_aliases(cohort, aliases) if aliases else "已交回学生更正"
     return f"{message}；下一次 mingce run 起生效"

@@ -164,14 +164,14 @@ def entries_of(cohort: Cohort, *kinds: str) -> pd.DataFrame:
         return ledger.entries(*kinds)
 
 
-def open_for_decisions(cohort: Cohort, *, verified: bool = False) -> Ledger:
-    """Open the cohort's ledger for new decisions. `verified`: its chain must be intact too.
+def open_intact(cohort: Cohort) -> Ledger:
+    """Open the cohort's ledger to sign, accept or hand in.
 
     Raises:
         RefusedError: the ledger has been deleted, cut or replaced by another, or its chain is broken.
     """
     ledger = open_ledger(cohort)
-    faults = [*(ledger.verify() if verified else ()), *missing_history(cohort, ledger)]
+    faults = [*ledger.verify(), *missing_history(cohort, ledger)]
     if faults:
         ledger.close()
         raise RefusedError(faults[0], where=cohort.name, remedy=RESTORE)

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from pipeline.cli import common
-from pipeline.review import actions, ledger, review_snapshot
+from pipeline.review import actions, review_snapshot
 from tests.command import run
 from tests.deliver.runs import make_cohort
 
@@ -34,7 +34,7 @@ def test_an_approval_is_for_what_was_shown(words, shown, tmp_path, monkeypatch):
     monkeypatch.setattr(review_snapshot, "seen_in_latest", lambda cohort: "latest")
     monkeypatch.setattr(review_snapshot, "seen_in_run", lambda cohort, run: run)
     monkeypatch.setattr(common, "open_newest", lambda cohort, known: (None, date(2016, 11, 1)))
-    monkeypatch.setattr(ledger, "open_for_decisions", lambda cohort: nullcontext())
+    monkeypatch.setattr(common, "open_to_decide", lambda cohort: nullcontext())
     monkeypatch.setattr(common, "college_named", lambda text, cohort: text)
     assert run("review", "approve", make_cohort(tmp_path).folder, *words, "--by", "王老师") == 0
     assert decided == [shown]

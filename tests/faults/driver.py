@@ -55,7 +55,7 @@ class Dying(Reporter):
             os.kill(os.getpid(), signal.SIGKILL)
 
     @contextlib.contextmanager
-    def counting(self, label: str, total: int) -> Generator[Callable[[str], None]]:
+    def progress_bar(self, label: str, total: int) -> Generator[Callable[[str], None]]:
         pages = [0]
 
         def advance(_: str) -> None:

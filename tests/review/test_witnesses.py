@@ -14,7 +14,7 @@ from pipeline.cohort import load_cohort
 from pipeline.errors import RefusedError, UsageError
 from pipeline.operate.backup import backup_ledger, restore
 from pipeline.review.chain import Entry
-from pipeline.review.ledger import head_of, known_heads, open_for_decisions, open_ledger, write_witness
+from pipeline.review.ledger import head_of, known_heads, open_intact, open_ledger, write_witness
 from tests.cohorts import settings
 from tests.command import run
 
@@ -49,7 +49,7 @@ def file_of(cohort):
 
 
 def check(cohort):
-    open_for_decisions(cohort, verified=True).close()
+    open_intact(cohort).close()
 
 
 def touch(cohort, *statements):
