@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.imports import lazily
 from pipeline.lock import cohort_lock
 from pipeline.logs import log_to
-from pipeline.review.ledger import entries_of, head_of, missing_history, open_ledger
+from pipeline.review.ledger import entries_of, head_of
 from pipeline.run_folder import RunFolder, RunOptions, RunOutcome, start_run
 
 with lazily():
@@ -38,19 +38,17 @@ def run_cohort(cohort: Cohort, options: RunOptions) -> RunOutcome:
     with cohort_lock(cohort, options.now), log_to(cohort.reports_folder / "log" / "run.jsonl"):
         folder = start_run(cohort, options.now)
         try:
-            with open_ledger(cohort) as ledger:
-                lost, decisions = missing_history(cohort, ledger), (None, list[str]())
+            decisions = None, list[str]()
             if cohort.review.decisions and not options.rules:
                 decisions = worksheet.import_scope_decisions(cohort)
             digests = Fingerprint() if options.rules else fingerprint(cohort, options.as_of)
-            fresh = not options.full or options.render.force or lost
-            reused = None if fresh else reuse_run(folder, digests.run)
+            reused = reuse_run(folder, digests.run) if options.full and not options.render.force else None
             if reused:
                 options.reporter.print(f"与上一次运行（{reused['run_id']}）的输入完全相同，结果直接沿用")
                 reused |= {"taken_over_from": reused["run_id"], "ledger": head_of(entries_of(cohort))}
                 reused |= {"run_id": folder.run_id, "started_at": options.now.isoformat(timespec="seconds")}
                 return _finish(options, folder, reused)
-            return _finish(options, folder, stages.run_stages(cohort, options, rules, folder, digests, decisions, lost))
+            return _finish(options, folder, stages.run_stages(cohort, options, rules, folder, digests, decisions))
         finally:
             folder.discard()
 

@@ -31,7 +31,7 @@ from pipeline.render.render_stage import Renderer
 from pipeline.review.decision_rows import DecisionRows
 from pipeline.review.decisions import review, standing_decisions, with_approved
 from pipeline.review.exceptions import compare_years, resolved_faults
-from pipeline.review.ledger import head_of
+from pipeline.review.ledger import head_of, missing_history, open_ledger
 from pipeline.review.review_snapshot import people_of
 from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
@@ -51,19 +51,16 @@ def run_stages(
     folder: RunFolder,
     digests: Fingerprint,
     decisions: DecisionRows,
-    lost: list[str],
 ) -> dict[str, Any]:
     """Run the stages and return the summary. Stages within parts of schools are tasks.
 
     `digests` are of the inputs. `decisions` is the cohort's table of decisions (or None) and Chinese lines about it.
-    `lost` is of `review.ledger.missing_history`.
-
     Raises InputError if no submission, or no registry, can be read.
     """
     cache = open_cache(folder, force=options.render.force)
     signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
     with Renderer(options.render, options.reporter, cache, cohort.scale.scheduler, signed, notebooks) as renderer:
-        return _run(cohort, options, rules, folder, renderer, digests, decisions, lost)
+        return _run(cohort, options, rules, folder, renderer, digests, decisions)
 
 
 def _run(
@@ -74,7 +71,6 @@ def _run(
     renderer: Renderer,
     digests: Fingerprint,
     decisions: DecisionRows,
-    lost: list[str],
 ) -> dict[str, Any]:
     stage = options.reporter.stage
     colleges, counselors = read_people(cohort)
@@ -101,6 +97,8 @@ def _run(
                 now, then = (read_table(path, "headcount") for path in (folder.path, previous))
                 folder.write_tables({"years": compare_years(now, then, run.entries)})
     summary = summaries.with_answers(_summary_of(options, settings, folder, checked, reviewed), run.entries)
+    with open_ledger(cohort) as ledger:
+        lost = missing_history(cohort, ledger)
     summary |= {
         "decisions_read": [*decisions[1], *lines],
         "fingerprint": digests.run if options.full and not changed else "",
