@@ -174,8 +174,8 @@ def every_picture() -> None:
     from pipeline import resources
     from pipeline.render.college import headcount_of, open_page
     from pipeline.render.headcount_files import write_headcount_pdf
-    from pipeline.render.render_stage import write_index
     from pipeline.render.notebooks import NotebookJob, run_notebooks
+    from pipeline.render.render_stage import write_index
     from pipeline.view.run_tables import load_run
 
     with tempfile.TemporaryDirectory() as place:

@@ -116,7 +116,7 @@ def _run_mingce(words: list[str]) -> Iterator[tuple[int, int, str]]:
     yield 0, 0, f"{''.join(lines)}{ended}\n"
 
 
-def show_open_work(office: DeskCohort) -> widgets.Widget:
+def show_look(office: DeskCohort) -> widgets.Widget:
     """Return today's open work of all colleges, refreshed after each run and decision."""
     output = widgets.Output()
 
