@@ -192,6 +192,8 @@ def _with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray
 
 def _numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
     """Return each row's first number of six digits or more, masked if it may be an ID number."""
+    if not len(rows):  # most sheets: 13 ms each
+        return []
     numbers = pd.Series("", index=range(len(rows)), dtype="str")
     filled_table = body.select(filled_columns(body)).take(pa.array(rows))
     for column in filled_table.columns:

@@ -165,11 +165,7 @@ def entries_of(cohort: Cohort, *kinds: str) -> pd.DataFrame:
 
 
 def open_intact(cohort: Cohort) -> Ledger:
-    """Open the cohort's ledger to sign, accept or hand in.
-
-    Raises:
-        RefusedError: the ledger has been deleted, cut or replaced by another, or its chain is broken.
-    """
+    """Open the ledger to sign, accept or hand in. Raises RefusedError if it was deleted, cut, replaced or changed."""
     ledger = open_ledger(cohort)
     faults = [*ledger.verify(), *missing_history(cohort, ledger)]
     if faults:
