@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from os.path import normpath
 from pathlib import Path
 from zlib import crc32
 
@@ -99,9 +100,10 @@ class RegistryRead:
     error: str = ""
 
 
-def named_beside(schools: Sequence[School], at: int) -> list[str]:
-    """Return the other schools of the same registry, one export for all: each takes the rows that name it."""
-    return [s.name for s in schools if s.registry == schools[at].registry and s.name != schools[at].name]
+def sharing_schools(schools: Sequence[School], at: int) -> list[str]:
+    """Return the other schools with the registry of `at`. Of such an export each has the rows that name it."""
+    registry = normpath(schools[at].registry)
+    return [other.name for other in (*schools[:at], *schools[at + 1 :]) if normpath(other.registry) == registry]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from pipeline.review.worksheet import import_from_file, is_scope, student_number
 from pipeline.run_folder import RunFolder
 from pipeline.scale.across import CrossSchool, KeyTable, apply_amendments, read_amendments, submission_key_table
 from pipeline.scale.executors import Work, open_work
-from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools, named_beside
+from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools, sharing_schools
 from pipeline.scale.parts import CHECK_TABLES, REVIEW_TABLES, find_ids, snapshot_rows
 from pipeline.scale.reading import (
     REGISTRIES,
@@ -118,7 +118,7 @@ class RunData:
         read: dict[int, RegistryRead] = {}
         for at, school in enumerate(schools):
             files, (paths, notes) = registry_files(at), _files_of(school.registry, self.settings.cohort)
-            if self._sources.reuse(files, (school, named_beside(schools, at), notes), paths):
+            if self._sources.reuse(files, (school, sharing_schools(schools, at), notes), paths):
                 read[at] = replace(self.spool.read_json(files[-1], REGISTRY_READ), school=at)
         remaining = [at for at in range(len(schools)) if at not in read]
         portions = [remaining[at : at + REGISTRIES] for at in range(0, len(remaining), REGISTRIES)]
@@ -153,24 +153,24 @@ class RunData:
     def _sources_read(self, sources: list[tuple[Source, tuple[SourceColumns, ...]]], notes: list[Note]) -> SourcesRead:
         cohort = self.settings.cohort
         schools = cohort.schools
-        registries = {schools[school.school].name: school.columns for school in self._registries if not school.error}
+        registries = {schools[read.school].name: read.columns for read in self._registries if not read.error}
         submissions = tuple(each for unit in self._units for each in unit.columns)
         photos = cohort.photos_folder is not None
         missing = missing_fields(sources, registries, photos=photos, alone=len(schools) == 1)
-        students = (row for school in self._registries for row in school.skipped)
+        students = dict.fromkeys(row for read in self._registries for row in read.skipped)
         return SourcesRead(
             inputs=[one for read in (*self._units, *self._registries) for one in read.inputs],
-            notes=[*notes, *(note for school in self._registries for note in school.notes)],
-            unread={schools[school.school].name: school.error for school in self._registries if school.error},
+            notes=[*notes, *dict.fromkeys(note for read in self._registries for note in read.notes)],
+            unread={schools[read.school].name: read.error for read in self._registries if read.error},
             unknown=pd.concat([unit.unknown for unit in self._units], ignore_index=True).drop_duplicates(),
             skipped=pd.concat([text_frame(SKIPPED, students, ["row"]), *(unit.skipped for unit in self._units)]),
             columns=(*submissions, *(each for has in registries.values() for each in has)),
             missing=missing,
             questions=column_questions(cohort, missing, submissions, registries),
             other_years={
-                schools[school.school].code: {"rows": school.rows, "years": dict(school.other_years)}
-                for school in self._registries
-                if school.other_years
+                schools[read.school].code: {"rows": read.rows, "years": dict(read.other_years)}
+                for read in self._registries
+                if read.other_years
             },
         )
 

@@ -30,7 +30,7 @@ from pipeline.match.membership import merge_rows, other_years, scope_by_registry
 from pipeline.match.persons import submission_keys, submission_times
 from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.run_folder import RunFolder
-from pipeline.scale.layout import Layout, RegistryRead, RunSettings, named_beside
+from pipeline.scale.layout import Layout, RegistryRead, RunSettings, sharing_schools
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
@@ -179,7 +179,7 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
     for at, registry in collected.items():
         students = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(students)
-        students = students[~students["school"].isin(named_beside(schools, at))]
+        students = students[~students["school"].isin(sharing_schools(schools, at))]
         if students.empty:
             found[at] = RegistryRead(at, error=f"学籍库里没有{schools[at].name}的学生。请核对学校名称一列")
             continue

@@ -75,8 +75,12 @@ def test_a_registry_that_calls_its_school_by_another_name_is_still_its_own(begun
     path = folder / "registry" / "10534.csv"
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     frame.assign(学校名称=frame["学校名称"] + "（本部）").to_csv(path, index=False)
+    with (folder / "registry" / "all.csv").open("a", encoding="utf-8") as export:
+        export.write("合计 100000 人\n")
     run = check(folder, tmp_path / "after")
     pd.testing.assert_frame_equal(table(run, "certifications"), before)
+    skipped = json.loads((run / "summary.json").read_text(encoding="utf-8"))["skipped_rows"]
+    assert [row["file"] for row in skipped].count("registry/all.csv") == 1
     notes = json.loads((run / "summary.json").read_text(encoding="utf-8"))["notes"]
     assert [note["file"] for note in notes if "（本部）" in note["message"]] == ["registry/10534.csv"]
 
@@ -89,11 +93,15 @@ def test_of_one_export_for_all_schools_each_takes_its_own_rows(begun: Ran, tmp_p
     whole = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths])
     whole.to_csv(folder / "registry" / "all.csv", index=False)
     settings = (folder / "cohort.toml").read_text(encoding="utf-8")
-    for path in paths:
-        settings = settings.replace(f"registry/{path.name}", "registry/all.csv")
+    for path, spelt in zip(paths, ("registry/all.csv", "./registry//all.csv"), strict=True):
+        settings = settings.replace(f"registry/{path.name}", spelt)
     (folder / "cohort.toml").write_text(settings, encoding="utf-8")
+    with (folder / "registry" / "all.csv").open("a", encoding="utf-8") as export:
+        export.write("合计 100000 人\n")
     run = check(folder, tmp_path / "after")
     pd.testing.assert_frame_equal(table(run, "certifications"), before)
+    skipped = json.loads((run / "summary.json").read_text(encoding="utf-8"))["skipped_rows"]
+    assert [row["file"] for row in skipped].count("registry/all.csv") == 1
 
 
 @pytest.mark.slow
