@@ -202,12 +202,12 @@ def latest_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def runs_with_roster(root: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the latest run and its summary and, as long as a registry was unread, those of the runs before it."""
+    """Return the latest run and its summary. As long as a registry was unread, also those of the runs before it."""
     latest = latest_run(root)
     if latest is None:
         return []
     found, runs = [latest], (root / "runs").glob("[!.]*")
-    earlier = counting_runs(path for path in runs if path.name < latest[0].name)
+    earlier = full_runs(path for path in runs if path.name < latest[0].name)
     while (found[-1][1].get("unread") or {}).get("registries") and (previous := next(earlier, None)):
         found.append(previous)
     return found
@@ -217,25 +217,25 @@ def previous_run(cohort: Cohort) -> Path | None:
     """Return the latest complete run of last year's cohort (`previous`), or None."""
     if not cohort.cohort.previous:
         return None
-    found = cohort.path(cohort.cohort.previous).glob("*/*/runs/[!.]*/summary.json")
-    complete = (run for run, summary in counting_runs(path.parent for path in found) if not summary.get("partial"))
+    summaries = cohort.path(cohort.cohort.previous).glob("*/*/runs/[!.]*/summary.json")
+    complete = (run for run, summary in full_runs(path.parent for path in summaries) if not summary.get("partial"))
     return next(complete, None)
 
 
-def counting_runs(runs: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield those of these run folders that count (`counts`), and their summaries. Newest first, by their ids."""
+def full_runs(runs: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the full runs (`is_full_run`) among these folders, with their summaries. Newest first, by id."""
     for run in sorted(runs, key=lambda path: path.name, reverse=True):
         summary = read_summary(run)
-        if summary is not None and counts(summary):
+        if summary is not None and is_full_run(summary):
             yield run, summary
 
 
-def newest_counting(root: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the newest run or check that counts and its summary, or None."""
-    return next(counting_runs((root / "runs").glob("[!.]*")), None)
+def newest_full_run(root: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the newest full run or check and its summary, or None."""
+    return next(full_runs((root / "runs").glob("[!.]*")), None)
 
 
-def counts(summary: Mapping[str, Any]) -> bool:
+def is_full_run(summary: Mapping[str, Any]) -> bool:
     """Return whether a run or check covers all colleges and rules, and is no partial run of an old version."""
     covers_all = summary.get("colleges") == "all" and summary.get("rules", "all") == "all"
     outdated = bool(summary.get("partial")) and "unread" not in summary

@@ -35,7 +35,7 @@ from pipeline.review.ledger import head_of, missing_history, open_ledger
 from pipeline.review.review_snapshot import people_of
 from pipeline.review.scope_decisions import scope_decisions
 from pipeline.review.signatures import college_states
-from pipeline.run_folder import RunFolder, RunOptions, counting_runs, latest_run, previous_run, runs_with_roster
+from pipeline.run_folder import RunFolder, RunOptions, full_runs, latest_run, previous_run, runs_with_roster
 from pipeline.scale import parts
 from pipeline.scale.layout import CheckInputs, Part, RunSettings
 from pipeline.scale.plan import RunData, open_run_data
@@ -131,7 +131,7 @@ def _collect_match_check(settings: RunSettings, options: RunOptions, rules: list
         judged = run.each_part(match_and_check)
         run.folder.write_validations(sum_results([part.results for part in judged]))
         earlier_faults = list[str]()
-        for _, earlier in counting_runs((cohort.reports_folder / "runs").glob("[!.]*")):
+        for _, earlier in full_runs((cohort.reports_folder / "runs").glob("[!.]*")):
             earlier_faults += [fault["number"] for fault in earlier.get("shared_faults", [])]
             if not earlier.get("partial"):  # a run without a source cannot tell that its faults are gone
                 break

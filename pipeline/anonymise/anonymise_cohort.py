@@ -38,7 +38,7 @@ _NUMBERS = ("student_number", "exam_number", "qq", "phone", "family_phone")
 _KEYS = ("student_number", "exam_number", "id_number")
 _PERSONAL = (*_NUMBERS, "id_number", "name", "email", "home_address", "photo", "submitted_at")
 _STRUCTURE = ("school", "college", "class_name", "major")
-_TELLING = 6  # a number with at least so many digits identifies a person
+_IDENTIFYING_DIGITS = 6  # a number with at least so many digits identifies a person
 _DRAWS = 13
 
 
@@ -55,11 +55,11 @@ class Sources:
 def anonymise_cohort(cohort: Cohort, out: Path) -> None:
     """Write the disguised cohort into `out`. Raises InputError if no submission or table of people can be read."""
     sources = _read(cohort)
-    disguise = _chosen(sources)
-    _learn(sources, disguise)
+    disguise = _choose_disguise(sources)
+    _add_known(sources, disguise)
     rows = sources.submissions.rows
     names = PictureNames(rows, disguise)
-    new = _disguised(rows, disguise, sources)
+    new = _disguise_rows(rows, disguise, sources)
     for registry in sources.registries:
         _write_registry(out, registry.rows, fields_read(registry.columns), disguise)
     new["photo"] = [names.name(name) for name in rows["photo"]]
@@ -85,39 +85,39 @@ def _read(cohort: Cohort) -> Sources:
     return Sources(submissions, registries, colleges, counselors)
 
 
-def _chosen(sources: Sources) -> Disguise:
+def _choose_disguise(sources: Sources) -> Disguise:
     """Draw disguises until no new number is a real one; after `_DRAWS` draws, return the best."""
-    given = {field: set(_column(sources, field)) - {""} for field in (*_NUMBERS, "id_number")}
-    real = {text for texts in given.values() for text in texts if sum(map(str.isdigit, text)) >= _TELLING}
+    values = {field: set(_values(sources, field)) - {""} for field in (*_NUMBERS, "id_number")}
+    real = {text for texts in values.values() for text in texts if sum(map(str.isdigit, text)) >= _IDENTIFYING_DIGITS}
 
-    def drawn() -> Iterator[tuple[int, Disguise]]:
+    def draws() -> Iterator[tuple[int, Disguise]]:
         for _ in range(_DRAWS):
             disguise = Disguise(secrets.randbits(64))
-            new = {disguise.id_number(number) for number in given["id_number"]}
-            new |= {disguise.number(field, number) for field in _NUMBERS for number in given[field]}
+            new = {disguise.id_number(number) for number in values["id_number"]}
+            new |= {disguise.number(field, number) for field in _NUMBERS for number in values[field]}
             yield len(new & real), disguise
             if not new & real:
                 return
 
-    return min(drawn(), key=itemgetter(0))[1]
+    return min(draws(), key=itemgetter(0))[1]
 
 
-def _column(sources: Sources, field: str) -> Iterator[str]:
+def _values(sources: Sources, field: str) -> Iterator[str]:
     for rows in [*(registry.rows for registry in sources.registries), sources.submissions.rows]:
         yield from rows[field].str.strip() if field in rows else ()
 
 
-def _learn(sources: Sources, disguise: Disguise) -> None:
-    """Name the registry's people first, because the name that a student typed derives from the registry's."""
+def _add_known(sources: Sources, disguise: Disguise) -> None:
+    """Disguise the registry's names first, because the disguise of a submitted name derives from the registry's."""
     people = {str(name) for registry in sources.registries for name in registry.rows["name"]}
     typed = {str(name).strip() for name in sources.submissions.rows["name"].unique()}
-    numbers = (number for field in (*_NUMBERS, "id_number") for number in _column(sources, field))
-    disguise.know({name.strip() for name in people}, numbers, typed)
+    numbers = (number for field in (*_NUMBERS, "id_number") for number in _values(sources, field))
+    disguise.add_known({name.strip() for name in people}, numbers, typed)
     for name in sorted(people):
         disguise.name(name)
 
 
-def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.DataFrame:
+def _disguise_rows(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.DataFrame:
     new = rows.copy()
     for field in _NUMBERS:
         if field in rows:
@@ -139,18 +139,18 @@ def _disguised(rows: pd.DataFrame, disguise: Disguise, sources: Sources) -> pd.D
     for field in fields.names():
         if field in new and field not in _PERSONAL:
             # a class may look like a person's name: the registry's own values stay
-            own = [registry.rows[field] for registry in sources.registries if field in _STRUCTURE]
-            known = {str(name) for column in own for name in column}
+            columns = [registry.rows[field] for registry in sources.registries if field in _STRUCTURE]
+            known = {str(name) for column in columns for name in column}
             new[field] = by_distinct(
                 new[field], lambda text, known=known: text if text in known else disguise.text(text)
             )
     return new.astype({name: "str" for name in fields.names() if name in new})
 
 
-def _id_number(given: str, disguise: Disguise) -> str:
-    head, mark, power = given.partition("E+")
+def _id_number(value: str, disguise: Disguise) -> str:
+    head, mark, power = value.partition("E+")
     if not mark or power != "17":
-        return disguise.id_number(given)
+        return disguise.id_number(value)
     fifteen = disguise.prefix(head.replace(".", "").ljust(15, "0"))
     return f"{fifteen[0]}.{fifteen[1:].rstrip('0')}E+17"
 
@@ -163,29 +163,28 @@ def _write_registry(out: Path, rows: pd.DataFrame, columns: frozenset[str], disg
         name=by_distinct(rows["name"], disguise.name),
         commissioning_unit=by_distinct(rows["commissioning_unit"], disguise.text),
     )
-    kept = [field for field in fields.in_registry() if field in columns]
+    names = [field for field in fields.in_registry() if field in columns]
     (out / "registry").mkdir(exist_ok=True)
-    for code, mine in new.groupby("school_code", sort=False):
-        table = mine[kept].rename(columns={field: fields.label(field) for field in kept})
+    for code, school_rows in new.groupby("school_code", sort=False):
+        table = school_rows[names].rename(columns={field: fields.label(field) for field in names})
         table.to_csv(out / "registry" / f"{code}.csv", index=False, lineterminator="\n")
 
 
 def _write_submissions(out: Path, new: pd.DataFrame, old: pd.DataFrame, sources: Sources) -> None:
-
-    given = fields_read(sources.submissions.columns)
-    kept = [field for field in fields.names() if field in given]
+    submitted = fields_read(sources.submissions.columns)
+    names = [field for field in fields.names() if field in submitted]
     cells = sources.submissions.cells
-    kinds = {(at, field): (kind, raw) for at, field, kind, raw in cells.itertuples(index=False)}
+    kinds = {(index, field): (kind, raw) for index, field, kind, raw in cells.itertuples(index=False)}
     (out / "submissions").mkdir(exist_ok=True)
     with new_workbook(out / "submissions" / "submissions.xlsx") as book:
         dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-        for number, (_, mine) in enumerate(new.groupby(["file", "sheet"], sort=False), 1):
+        for number, (_, sheet_rows) in enumerate(new.groupby(["file", "sheet"], sort=False), 1):
             sheet = book.add_worksheet(f"登记表{number}")
-            for column, field in enumerate(kept):
+            for column, field in enumerate(names):
                 sheet.write_string(0, column, fields.label(field))
-                for row, (at, value) in enumerate(zip(mine.index, mine[field], strict=True), 1):
-                    kind, raw = kinds.get((at, field), ("", ""))
-                    _write_cell(sheet, row, column, value, kind, raw if value == old.at[at, field] else "", dated)
+                for row, (index, value) in enumerate(zip(sheet_rows.index, sheet_rows[field], strict=True), 1):
+                    kind, raw = kinds.get((index, field), ("", ""))
+                    _write_cell(sheet, row, column, value, kind, raw if value == old.at[index, field] else "", dated)
 
 
 def _write_cell(sheet: Sheet, row: int, column: int, value: str, kind: str, raw: str, dated: Sheet) -> None:
@@ -207,11 +206,11 @@ def _write_people(out: Path, sources: Sources) -> None:
         ("colleges", sources.colleges, COLLEGES, {"secretary": "书记{}", "email": "college{}@example.edu.cn"}),
         ("counselors", sources.counselors, COUNSELORS, {"name": "辅导员{}", "email": "counselor{}@example.edu.cn"}),
     ):
-        new = table.assign(**{column: _numbered(table[column], form) for column, form in forms.items()})
+        new = table.assign(**{column: _number_values(table[column], form) for column, form in forms.items()})
         new.rename(columns=labels).to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
 
 
-def _numbered(column: pd.Series, form: str) -> pd.Series:
+def _number_values(column: pd.Series, form: str) -> pd.Series:
     order = {value: form.format(number) for number, value in enumerate(filter(None, column.unique()), 1)}
     return column.map(lambda value: order.get(value, ""))
 
@@ -225,7 +224,7 @@ def _write_decisions(cohort: Cohort, out: Path, disguise: Disguise) -> bool:
     new = rows.assign(
         学号=halves[0] + halves[1] + pd.Series(numbers, index=rows.index, dtype="str"),
         意见=rows["意见"].where(rows["意见"].isin(["", *OPINIONS]), "看不懂的意见"),
-        审核人=_numbered(rows["审核人"], "审核员{}"),
+        审核人=_number_values(rows["审核人"], "审核员{}"),
         说明=rows["说明"].where(rows["说明"] == "", "说明从略"),
     )
     new[COLUMNS].to_csv(out, index=False, lineterminator="\n")

@@ -34,9 +34,9 @@ FEMALE = "芳娜敏静丽艳娟霞燕玲红雪梅琴萍莉洁婷慧颖倩琳雅�
 
 _SIGNIFICANT = re.compile(r"[0-9A-Z]")
 _CHECK = "10X98765432"
-_GIVEN = MALE + FEMALE
+_GIVEN_NAMES = MALE + FEMALE
 # leading characters that stay: year, region, operator's prefix, no leading zero
-_KEPT = {"student_number": 4, "exam_number": 6, "phone": 4, "family_phone": 6, "qq": 1}
+_FIXED_PREFIX = {"student_number": 4, "exam_number": 6, "phone": 4, "family_phone": 6, "qq": 1}
 _DAYS = [f"{month:02d}{day:02d}" for month in range(1, 13) for day in range(1, monthrange(2015, month)[1] + 1)]
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _WORD = re.compile(rf"{_HAN.pattern}+")
@@ -50,49 +50,49 @@ _PERSON = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]|1[3-9][0-9]{9}")  # ID numbers
 
 
 class Disguise:
-    """Maps a cohort's values to other ones. Two disguises with one secret agree."""
+    """Maps a cohort's values to other ones. Two disguises with the same secret agree."""
 
     def __init__(self, secret: int) -> None:
         self._secret = secret
-        self._days = _turned(_DAYS, f"{secret} days")
+        self._days = _shuffled_cycle(_DAYS, f"{secret} days")
         self.digit = cache(self._digit)
-        letters = _turned(ascii_lowercase, f"{secret} letters")
+        letters = _shuffled_cycle(ascii_lowercase, f"{secret} letters")
         capitals = {mark.upper(): new.upper() for mark, new in letters.items()}
         self._local = str.maketrans({**letters, **capitals, **dict(zip(digits, self.digit("local", 0), strict=True))})
         self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._used_names: set[str] = set()
         self._people: set[str] = set()
         self._numbers: set[str] = set()
 
-    def _digit(self, field: str, at: int) -> str:
-        turned = _turned(digits, f"{self._secret} {field} {at}")
-        return "".join(turned[mark] for mark in digits)
+    def _digit(self, field: str, position: int) -> str:
+        cycle = _shuffled_cycle(digits, f"{self._secret} {field} {position}")
+        return "".join(cycle[mark] for mark in digits)
 
-    def number(self, field: str, given: str) -> str:
-        """Return another number of the same form. `_KEPT` has the fields and how many leading characters stay."""
-        return self._words(_resting(given, lambda core: self._number(field, core)))
+    def number(self, field: str, value: str) -> str:
+        """Return another number of the same form. `_FIXED_PREFIX`: how many leading characters stay."""
+        return self._replace_words(_map_significant(value, lambda core: self._number(field, core)))
 
-    def _words(self, given: str) -> str:
+    def _replace_words(self, value: str) -> str:
         """Replace the Chinese words in a cell of numbers, because they may be names. Harmless words stay."""
 
-        def other(found: re.Match[str]) -> str:
-            word = found[0]
-            return word if _HARMLESS.issuperset(word) else self._names.get(word) or self._fresh(word)
+        def replacement(match: re.Match[str]) -> str:
+            word = match[0]
+            return word if _HARMLESS.issuperset(word) else self._names.get(word) or self._new_name(word)
 
-        return _WORD.sub(other, given)
+        return _WORD.sub(replacement, value)
 
     def _number(self, field: str, core: str) -> str:
         if field.endswith("phone") and len(core) == 13 and core.startswith("86"):
             return "86" + self._number(field, core[2:])
-        kept = _KEPT[field]
+        fixed = _FIXED_PREFIX[field]
         return "".join(
-            self.digit(field, min(at, _PLACES))[int(mark)] if at >= kept and mark.isdigit() else mark
-            for at, mark in enumerate(core)
+            self.digit(field, min(position, _PLACES))[int(mark)] if position >= fixed and mark.isdigit() else mark
+            for position, mark in enumerate(core)
         )
 
-    def id_number(self, given: str) -> str:
-        """Return another ID number with the same region, year and sex. It is valid only if the given one is."""
-        return self._words(_resting(given, self._id_number))
+    def id_number(self, value: str) -> str:
+        """Return another ID number with the same region, year and sex. It is valid only if `value` is."""
+        return self._replace_words(_map_significant(value, self._id_number))
 
     def _id_number(self, core: str) -> str:
         if not re.fullmatch(r"[0-9]{15}|[0-9]{17}[0-9X]", core):
@@ -100,95 +100,96 @@ class Disguise:
         start = 10 if len(core) == 18 else 8
         day = self._days.get(core[start : start + 4], core[start : start + 4])
         tail = core[start + 4 : start + 7]
-        sequence = "".join(self.digit("id", at)[int(mark)] for at, mark in enumerate(tail[:2], 15))
+        sequence = "".join(self.digit("id", position)[int(mark)] for position, mark in enumerate(tail[:2], 15))
         sex = [digit for digit in self.digit("id", 17) if int(digit) % 2 == int(tail[2]) % 2][int(tail[2]) // 2]
         body = core[:start] + day + sequence + sex
         if len(core) == 15:
             return body
-        off = _CHECK.index(core[17]) - _CHECK.index(_check_character(core[:17]))  # as far from the right one as before
-        return body + _CHECK[(_CHECK.index(_check_character(body)) + off) % 11]
+        # a wrong check character stays wrong by the same offset
+        offset = _CHECK.index(core[17]) - _CHECK.index(_check_character(core[:17]))
+        return body + _CHECK[(_CHECK.index(_check_character(body)) + offset) % 11]
 
     def prefix(self, fifteen: str) -> str:
         """Return the disguise of an ID number's first 15 digits, which are all that a damaged cell holds."""
         return self._id_number(fifteen + "00" + _check_character(fifteen + "00"))[:15]
 
-    def know(self, names: Iterable[str], numbers: Iterable[str], typed: Iterable[str] = ()) -> None:
-        """Store the registry's names and numbers, by which `text` recognises people. No new name is one of them.
+    def add_known(self, names: Iterable[str], numbers: Iterable[str], typed: Iterable[str] = ()) -> None:
+        """Store the registry's names and numbers, by which `text` recognises people.
 
-        `typed` are the names that students gave; no new name is one of these either.
+        No new name equals one of `names` or of `typed`, the names that students submitted.
         """
         names = set(names)
-        self._taken |= {*names, *typed}
+        self._used_names |= {*names, *typed}
         self._people |= {name for name in names if len(name) > 1}
         self._numbers |= {number for number in numbers if _LONG.fullmatch(number)}
 
-    def text(self, given: str) -> str:
-        """Replace names, numbers and addresses in free text; a name of two characters only as the whole cell."""
+    def text(self, value: str) -> str:
+        """Replace names, numbers and addresses in free text. A two-character name only if it is the complete cell."""
 
-        def other(found: re.Match[str]) -> str:
-            number = found[0]
+        def replacement(match: re.Match[str]) -> str:
+            number = match[0]
             if number not in self._numbers and not _PERSON.fullmatch(number):
                 return number
             if len(number) in (15, 18):
                 return self._id_number(number.upper())
             return self._number("student_number", number)
 
-        changed = _ADDRESS.sub(lambda found: self.email(found[0]) if found[1] else found[0], given)
-        changed = _LONG.sub(other, changed)
+        changed = _ADDRESS.sub(lambda match: self.email(match[0]) if match[1] else match[0], value)
+        changed = _LONG.sub(replacement, changed)
         if changed.strip() in self._people:
             return self.name(changed)
-        runs = [(run, at) for run in _WORD.findall(changed) for at in range(len(run) - 2)]
+        runs = [(run, start) for run in _WORD.findall(changed) for start in range(len(run) - 2)]
         words = {run[at : at + length] for run, at in runs for length in (3, 4, 5)} & self._people
         for name in sorted(words, key=len, reverse=True):
             changed = changed.replace(name, self.name(name))
         return changed
 
-    def name(self, given: str, base: str = "") -> str:
-        """Return another name. It differs from the new name of `base` as much as `given` differs from `base`."""
-        core = given.strip()
+    def name(self, value: str, base: str = "") -> str:
+        """Return another name. It differs from the new name of `base` as much as `value` differs from `base`."""
+        core = value.strip()
         if core not in self._names:
-            alike = base and base != core and len(base) + len(core) <= _COMPARED
-            self._names[core] = self._like(core, base) if alike else self._fresh(core)
-            self._taken.add(self._names[core])
-        return given.replace(core, self._names[core]) if core else given
+            derived = base and base != core and len(base) + len(core) <= _COMPARED
+            self._names[core] = self._derived_name(core, base) if derived else self._new_name(core)
+            self._used_names.add(self._names[core])
+        return value.replace(core, self._names[core]) if core else value
 
-    def _fresh(self, core: str) -> str:
+    def _new_name(self, core: str) -> str:
         new = core
         for attempt in range(200 if len(core) <= _COMPARED else 1):  # long names hardly collide
             dice = Random(f"{self._secret} {core} {attempt}")
-            new = "".join(self._letter(mark, at, dice) for at, mark in enumerate(core))
-            if new not in self._taken and new != core:
+            new = "".join(self._letter(mark, position, dice) for position, mark in enumerate(core))
+            if new not in self._used_names and new != core:
                 break
         return new
 
-    def _like(self, core: str, base: str) -> str:
+    def _derived_name(self, core: str, base: str) -> str:
         new_base, dice, out = self.name(base), Random(f"{self._secret} {core} {base}"), ""
         for step, a, b, c, d in SequenceMatcher(None, base, core, autojunk=False).get_opcodes():
             changed = "".join(self._letter(mark, 1, dice) for mark in core[c:d])
             out += new_base[a:b] if step == "equal" else changed
-        return out if out not in self._taken else self._fresh(core)
+        return out if out not in self._used_names else self._new_name(core)
 
     @staticmethod
-    def _letter(mark: str, at: int, dice: Random) -> str:
+    def _letter(mark: str, position: int, dice: Random) -> str:
         if _HAN.fullmatch(mark):
-            return dice.choice(SURNAMES if at == 0 else _GIVEN)
+            return dice.choice(SURNAMES if position == 0 else _GIVEN_NAMES)
         if mark.isascii() and mark.isalpha():
             letter = dice.choice(ascii_lowercase)
             return letter.upper() if mark.isupper() else letter
         return _in_style(dice.choice(digits), mark) if mark.isdecimal() else mark
 
-    def email(self, given: str) -> str:
+    def email(self, value: str) -> str:
         """Return another address at the same provider. Digits of a QQ mailbox still agree with the QQ number."""
-        local, at, domain = given.partition("@")
+        local, at, domain = value.partition("@")
         if local.strip().isdigit():
             return self.number("qq", local) + at + self.text(domain)
-        return self._words(local.translate(self._local)) + at + self.text(domain)
+        return self._replace_words(local.translate(self._local)) + at + self.text(domain)
 
-    def address(self, given: str) -> str:
+    def address(self, value: str) -> str:
         """Return another address. One that is too short stays as short, and a formula stays a formula."""
-        core = given.strip()
+        core = value.strip()
         if not core:
-            return given
+            return value
         number = Random(f"{self._secret} {core}").randrange(1, 9999)
         if core[0] in "=+-@":
             return f"{core[0]}SUM(A1)某路{number}号" if core[0] in "=@" else f"{core[0]}某路{number}号某单元"
@@ -197,24 +198,24 @@ class Disguise:
 
 def _check_character(body: str) -> str:
     """Return the check character of an ID number's first 17 digits (GB 11643; columns: `knowledge.identifiers`)."""
-    return _CHECK[sum(int(digit) * 2 ** (17 - at) for at, digit in enumerate(body)) % 11]
+    return _CHECK[sum(int(digit) * 2 ** (17 - position) for position, digit in enumerate(body)) % 11]
 
 
-def _turned(marks: Iterable[str], seed: str) -> dict[str, str]:
+def _shuffled_cycle(marks: Iterable[str], seed: str) -> dict[str, str]:
     """Map each of `marks` to the next one in a shuffled cycle, so that none maps to itself."""
     order = list(marks)
     Random(seed).shuffle(order)
     return dict(zip(order, order[1:] + order[:1], strict=True))
 
 
-def _resting(given: str, change: Callable[[str], str]) -> str:
-    """Apply `change` to the digits and letters of `given`. Spaces, signs, widths and cases stay."""
-    marks = [unicodedata.normalize("NFKC", mark).upper() for mark in given]
-    places = [at for at, mark in enumerate(marks) if _SIGNIFICANT.fullmatch(mark)]
-    new = change("".join(marks[at] for at in places))
-    out = list(given)
-    for at, mark in zip(places, new, strict=True):
-        out[at] = _in_style(mark, given[at])
+def _map_significant(value: str, change: Callable[[str], str]) -> str:
+    """Apply `change` to the digits and letters of `value`. Spaces, signs, widths and cases stay."""
+    marks = [unicodedata.normalize("NFKC", mark).upper() for mark in value]
+    places = [position for position, mark in enumerate(marks) if _SIGNIFICANT.fullmatch(mark)]
+    new = change("".join(marks[position] for position in places))
+    out = list(value)
+    for position, mark in zip(places, new, strict=True):
+        out[position] = _in_style(mark, value[position])
     return "".join(out)
 
 
@@ -227,16 +228,16 @@ _SIZE = (108, 151)  # one inch, upright
 _QUALITY = 55
 
 
-def invented_picture(person: int, seed: int, wrong: str = "", suffix: str = ".jpg") -> bytes:
-    """Return a picture's bytes. `wrong`: broken, large, landscape, narrow, near_twin (brighter)."""
-    image = _curtain(person, seed)
-    if wrong == "near_twin":
+def invented_picture(person: int, seed: int, fault: str = "", suffix: str = ".jpg") -> bytes:
+    """Return a picture's bytes. `fault`: broken, large, landscape, narrow, near_twin (brighter)."""
+    image = _mottled_picture(person, seed)
+    if fault == "near_twin":
         image = ImageEnhance.Brightness(image).enhance(1.02)
-    elif wrong == "landscape":
+    elif fault == "landscape":
         image = image.rotate(90, expand=True)
-    elif wrong == "narrow":
+    elif fault == "narrow":
         image = image.resize((72, 100))
-    elif wrong == "large":
+    elif fault == "large":
         return _large(image, person)
     out = io.BytesIO()
     if suffix == ".png":
@@ -244,11 +245,11 @@ def invented_picture(person: int, seed: int, wrong: str = "", suffix: str = ".jp
     else:
         image.save(out, "JPEG", quality=_QUALITY)
     content = out.getvalue()
-    return content[: len(content) // 2] if wrong == "broken" else content
+    return content[: len(content) // 2] if fault == "broken" else content
 
 
-def _curtain(person: int, seed: int) -> Image.Image:
-    """Draw a mottled curtain that differs for every person, so that no two are taken for the same picture."""
+def _mottled_picture(person: int, seed: int) -> Image.Image:
+    """Draw a mottled pattern that differs for every person, so that no two pictures are near duplicates."""
     rng = np.random.default_rng([seed, 77, person])
     light = rng.choice([60, 235], (8, 6, 1)) * rng.uniform(0.75, 1.0, (8, 6, 3))
     return Image.fromarray(light.astype(np.uint8), "RGB").resize(_SIZE, Image.Resampling.BICUBIC)
@@ -267,22 +268,22 @@ class PictureNames:
     """New names of picture files: a student's number or ID number becomes the disguised one, others get a count."""
 
     def __init__(self, rows: pd.DataFrame, disguise: Disguise) -> None:
-        self._own: dict[str, str] = {}
+        self._from_numbers: dict[str, str] = {}
         for number in rows["student_number"].str.strip().unique():
-            self._own[number.lower()] = disguise.number("student_number", number)
+            self._from_numbers[number.lower()] = disguise.number("student_number", number)
         for number in rows["id_number"].str.strip().unique():
-            self._own[number.lower()] = disguise.id_number(number)
-        self._other: dict[str, str] = {}
+            self._from_numbers[number.lower()] = disguise.id_number(number)
+        self._counted: dict[str, str] = {}
 
-    def name(self, given: str) -> str:
+    def name(self, value: str) -> str:
         """Return the new name of a picture file, or of a cell that names one."""
-        if not given.strip():
-            return given
-        last = PurePosixPath(given.strip().replace("\\", "/"))
+        if not value.strip():
+            return value
+        last = PurePosixPath(value.strip().replace("\\", "/"))
         suffix = last.suffix if last.suffix.lower() in IMAGE_SUFFIXES else ""
         stem = last.name.removesuffix(suffix)
-        known = self._own.get(stem.lower())
-        return (known or self._other.setdefault(stem.lower(), f"photo{len(self._other):05d}")) + suffix
+        renamed = self._from_numbers.get(stem.lower())
+        return (renamed or self._counted.setdefault(stem.lower(), f"photo{len(self._counted):05d}")) + suffix
 
 
 def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
@@ -294,12 +295,12 @@ def draw_pictures(folder: Path, out: Path, names: PictureNames) -> None:
     groups = near_duplicates(frame["near"], frame["sha"])
     people: dict[str, tuple[int, str]] = {}
     for number, (path, picture, group) in enumerate(zip(files, pictures, groups, strict=True)):
-        person, first = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))
-        wrong = _wrong(picture) or ("near_twin" if first != picture.sha256 else "")
-        (out / names.name(path.name)).write_bytes(invented_picture(person, 0, wrong, path.suffix.lower()))
+        person, first_sha256 = people.setdefault(str(group) or picture.sha256, (number, picture.sha256))
+        fault = _picture_fault(picture) or ("near_twin" if first_sha256 != picture.sha256 else "")
+        (out / names.name(path.name)).write_bytes(invented_picture(person, 0, fault, path.suffix.lower()))
 
 
-def _wrong(picture: PhotoFile) -> str:
+def _picture_fault(picture: PhotoFile) -> str:
     if not picture.readable:
         return "broken"
     if picture.bytes > MAXIMUM_PHOTO:

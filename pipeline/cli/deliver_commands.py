@@ -20,9 +20,9 @@ from pipeline.resources import report_table
 
 with lazily():
     from pipeline import cohort as cohorts
-    from pipeline import lock
+    from pipeline import lock, run_folder
     from pipeline.deliver import post, recipients, send, write_back
-    from pipeline.papers import class_roster, make
+    from pipeline.papers import class_roster, paper_files
     from pipeline.review import actions, chain
     from pipeline.review import ledger as ledgers
     from pipeline.view import run_tables
@@ -45,9 +45,9 @@ def send_pages(
 ) -> None:
     """把看板寄给辅导员和院系副书记；cohort.toml 里没有设置 mail 时写成 .eml 文件。"""
     loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
-    options = send.Options(dry_run=dry_run, failed=failed, invite=invite, force=force)
+    options = send.SendOptions(dry_run=dry_run, failed=failed, invite=invite, force=force)
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
-        sent = send.send_due(loaded, options, post.Clock(), told=_print_result)
+        sent = send.send_due(loaded, options, post.Clock(), on_result=_print_result)
     common.print_outdated(loaded, sent.run_id)
     _print_summary(sent, dry_run)
 
@@ -63,7 +63,7 @@ def _print_result(result: post.Result) -> None:
     common.print_status(f"{_WORDS[result.action]}：{mask(recipient.address)}（{description}）{result.why}")
 
 
-def _print_summary(sent: send.Sent, dry_run: bool) -> None:
+def _print_summary(sent: send.SendResult, dry_run: bool) -> None:
     if dry_run:
         for result in sent.results:
             recipient = result.recipient
@@ -118,8 +118,8 @@ def answer(
 def _print_sheet(sheet: write_back.SheetAnswers) -> None:
     status = "已写入" if sheet.written else "将写入（未写入）"
     common.print_status(f"{sheet.title or sheet.key}：{status} {sheet.rows} 名学生，其中 {len(sheet.changed)} 名有变化")
-    for state in dict.fromkeys([*sheet.before, *sheet.counts]):
-        old, new = sheet.before.get(state, 0), sheet.counts.get(state, 0)
+    for state in dict.fromkeys([*sheet.previous, *sheet.counts]):
+        old, new = sheet.previous.get(state, 0), sheet.counts.get(state, 0)
         common.print_status(f"  {state}：{new}" + (f"（原 {old}）" if old != new else ""))
     if not sheet.written and sheet.changed:
         more = f" 等 {len(sheet.changed)} 个" if len(sheet.changed) > _LISTED else ""
@@ -142,33 +142,33 @@ def papers(
     reports: Reports = None,
 ) -> None:
     """打印、传阅的表：核对签名表、学籍勘误汇总表、问题表、核对结果、操作流程。"""
-    unknown = [name for name in kind or () if name not in make.KINDS]
+    unknown = [name for name in kind or () if name not in paper_files.KINDS]
     if unknown:
-        raise UsageError(f"没有这种表 {unknown[0]}", where="--kind", remedy=f"可用：{'、'.join(make.KINDS)}")
-    kinds = tuple(dict.fromkeys(kind or make.KINDS))
+        raise UsageError(f"没有这种表 {unknown[0]}", where="--kind", remedy=f"可用：{'、'.join(paper_files.KINDS)}")
+    kinds = tuple(dict.fromkeys(kind or paper_files.KINDS))
     if full and "proof" not in kinds:
         raise UsageError("--full 只用于核对签名表", where="--full", remedy="请加 --kind proof")
     loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
     colleges = tuple(common.college_named(text, loaded) for text in college or ())
-    request = make.PaperRequest(kinds, colleges, tuple(class_name or ()), full, by.strip())
-    if kinds == ("guide",) and not make.has_run(loaded):
-        written, run = make.make_guide(loaded), ""
+    request = paper_files.PaperRequest(kinds, colleges, tuple(class_name or ()), full, by.strip())
+    if kinds == ("guide",) and not run_folder.newest_full_run(loaded.reports_folder):
+        written, run = paper_files.write_guide(loaded), ""
     else:
         newest = common.newest_folder(loaded)
         if full:
             _record_full(loaded, newest.name, request, by, why)
             common.print_status(class_roster.PHOTO_WARNING)
-        written, run = make.make_papers(loaded, run_tables.load_run(newest), request), newest.name
+        written, run = paper_files.write_papers(loaded, run_tables.load_run(newest), request), newest.name
     for path in written.files:
         common.print_status(f"已写出 {path.relative_to(written.folder)}")
-    for line in written.left:
+    for line in written.skipped:
         common.print_status(f"没有做：{line}")
     print(written.folder)
-    if written.left:
-        raise PartialError(f"{len(written.left)} 个院系没有做", where=run, remedy="请处理后重新运行 mingce run")
+    if written.skipped:
+        raise PartialError(f"{len(written.skipped)} 个院系没有做", where=run, remedy="请处理后重新运行 mingce run")
 
 
-def _record_full(cohort: cohorts.Cohort, run: str, request: make.PaperRequest, by: str, why: str) -> None:
+def _record_full(cohort: cohorts.Cohort, run: str, request: paper_files.PaperRequest, by: str, why: str) -> None:
     actor = actions.Actor(by, why)
     data = {"run": run, "colleges": [str(college) for college in request.colleges], "classes": list(request.classes)}
     with ledgers.open_ledger(cohort) as ledger:

@@ -10,7 +10,6 @@ from typer import Argument, Option
 
 from pipeline.cli import common
 from pipeline.cli.chinese import Commands
-from pipeline.errors import RefusedError
 from pipeline.imports import lazily
 
 with lazily():
@@ -148,12 +147,9 @@ def _show_errata(cohort: Path | None, newer: tables.Frame) -> None:
     if cohort is None and not Path(cohorts.FILE_NAME).is_file():
         return
     loaded = cohorts.load_cohort(cohort or Path())
-    try:
-        run = review_snapshot.newest_run(loaded)
-    except RefusedError:
-        if cohort is not None:
-            raise
+    if cohort is None and not run_folder.newest_full_run(loaded.reports_folder):
         return
+    run = review_snapshot.newest_run(loaded)
     for line in errata.outcome_lines(errata.outcomes(loaded, run, newer)):
         common.print_status(line)
 

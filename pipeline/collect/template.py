@@ -39,7 +39,7 @@ _GROUP_TITLES = {
 class FormColumn:
     """One column of the form. `month` is the one that the cohort sets for undergraduates."""
 
-    at: int
+    index: int
     field: fields.Field
     options: list[str]
     month: str
@@ -47,7 +47,7 @@ class FormColumn:
     @property
     def letter(self) -> str:
         """The column's letters."""
-        return xl_col_to_name(self.at)
+        return xl_col_to_name(self.index)
 
     @property
     def hint(self) -> str:
@@ -117,15 +117,15 @@ def write_head(book: Workbook, sheet: Worksheet, columns: Sequence[FormColumn], 
 def _write_group(book: Workbook, sheet: Worksheet, page: str, group: list[FormColumn]) -> None:
     title, colour = _GROUP_TITLES[page]
     band = style(book, bold=True, font_color="#FFFFFF", bg_color=colour, indent=1)
-    sheet.merge_range(GROUPS, group[0].at, GROUPS, group[-1].at, "", band)
-    sheet.write_string(GROUPS, group[0].at, title, band)
+    sheet.merge_range(GROUPS, group[0].index, GROUPS, group[-1].index, "", band)
+    sheet.write_string(GROUPS, group[0].index, title, band)
     label = label_style(book, colour)
     star_style, name = style(book, bold=True, font_color="#C62828"), style(book, bold=True, font_color=colour)
     for column in group:
         if column.field.required == "yes":
-            sheet.write_rich_string(HEADER, column.at, star_style, "*", name, column.field.label, label)
+            sheet.write_rich_string(HEADER, column.index, star_style, "*", name, column.field.label, label)
         else:
-            sheet.write_string(HEADER, column.at, column.field.label, label)
+            sheet.write_string(HEADER, column.index, column.field.label, label)
 
 
 def write_lists(book: Workbook, columns: Sequence[FormColumn]) -> dict[str, str]:
@@ -160,7 +160,7 @@ def add_validation(sheet: Worksheet, column: FormColumn, source: str, first: int
         rule |= {"error_title": f"{label}的位数不对"[:32], "error_type": "warning"}
         rule["error_message"] = f"应为 {size}，请核对。"
     rule |= {"input_title": label[:32], "input_message": f"{requirement}{column.hint}"[:255]}
-    sheet.data_validation(first, column.at, last, column.at, rule)
+    sheet.data_validation(first, column.index, last, column.index, rule)
 
 
 def write_template(path: Path, cohort: Cohort | None = None) -> None:
@@ -177,8 +177,8 @@ def _write_book(book: Workbook, year: str, columns: list[FormColumn]) -> None:
     cell = style(book, num_format="@", locked=False, **EDGE)
     sample = style(book, italic=True, font_color="#8A94A0", bg_color="#F7F7F5", num_format="@", **EDGE)
     for column in columns:
-        sheet.set_column(column.at, column.at, column.width, cell)
-        sheet.write_string(FIRST_ROW, column.at, column.example, sample)
+        sheet.set_column(column.index, column.index, column.width, cell)
+        sheet.write_string(FIRST_ROW, column.index, column.example, sample)
     sheet.set_row(FIRST_ROW, 22)
     sheet.freeze_panes(FIRST_ROW + 1, fields.names().index("name") + 1)
     sheet.print_area(0, 0, FIRST_ROW + 30, len(columns) - 1)

@@ -1,4 +1,4 @@
-"""Mail for counselors and secretaries: today's tasks and for whom, from one view of the people (`view.people`)."""
+"""Mail for counselors and secretaries: the tasks of the day, from the view of the students (`view.people`)."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from pipeline.view.signature import SIGN_CHANGED
 from pipeline.workbook_writer import PrintedList
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
-"""Returns the full pages of a recipient (the counselor's own, the college's), complete, or raises RefusedError."""
+"""Returns the HTML pages attached for a recipient. Raises RefusedError if one is missing or incomplete."""
 
 MAX_CLASSES = 60
 _LONGEST_NAME, _LONGEST_REASON = 60, 300  # characters
 CAPS = (60, 40, 25, 15, 8, 4, 2)  # chase rows per state, tried until the HTML is small enough
 _REASONS = 6
-_LEFT_UNDONE = "还有人没有通过，学院就不能签字上报；提交早晚、一次通过和返工都计入院系名次。"
+_REMAINING_NOTE = "还有人没有通过，学院就不能签字上报；提交早晚、一次通过和返工都计入院系名次。"
 
 
 @dataclass(frozen=True)
 class _Role:
-    whose: str
+    scope_word: str
     actors: tuple[str, ...]
     extras: str
     unlisted: tuple[str, ...] = ()
-    """States whose students stand in the attached list alone."""
+    """States whose students are in the attached list, but not in the mail itself."""
 
 
 _ROLES = {
@@ -61,75 +61,74 @@ _ROLES = {
 }
 
 
-def staff_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full: FullPage) -> Draft:
-    """Return the mail for one counselor or one college's secretary. Building it refuses rows of others."""
+def staff_draft(cohort: Cohort, source: MailSource, recipient: Recipient, full_pages: FullPage) -> Draft:
+    """Return the mail for a counselor or secretary. Building it raises `RefusedError` for rows outside their scope."""
     if recipient.kind == "counselor":
-        classes, first = len(recipient.scope), min(recipient.scope)[2]
-        named = first if classes == 1 else f"{first}等 {classes} 个班"
+        classes, first_class = len(recipient.scope), min(recipient.scope)[2]
+        scope_name = first_class if classes == 1 else f"{first_class}等 {classes} 个班"
     else:
         colleges = sorted({key[1] for key in recipient.scope})
-        named = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
+        scope_name = "、".join(colleges[:2]) + ("等" if len(colleges) > 2 else "")
     people = source.people(recipient)
-    return Draft(
-        recipient, content_digest(people, recipient), partial(_message, cohort, source, recipient, people, named, full)
-    )
+    build = partial(_message, cohort, source, recipient, people, scope_name, full_pages)
+    return Draft(recipient, content_digest(people, recipient), build)
 
 
 def content_digest(people: People, recipient: Recipient) -> str:
-    """Return the digest of a mail's content without dates: a mail in which only dates changed is not due."""
+    """Return the digest of a mail's content without its dates. A mail in which only dates changed is not due."""
     chased = [[c.school, c.class_name, c.student_number, c.status, *c.reasons] for c in people.chase]
     groups = [
-        [each["name"], _note(people, each, recipient), each["total"], *each["counts"].values()]
-        for each in group_entries(people.by_class())
+        [group["name"], _note(people, group, recipient), group["total"], *group["counts"].values()]
+        for group in group_entries(people.by_class())
     ]
     return mail_digest(json.dumps([chased, groups, people.extras], ensure_ascii=False))
 
 
 def _message(
-    cohort: Cohort, source: MailSource, recipient: Recipient, people: People, named: str, full: FullPage
+    cohort: Cohort, source: MailSource, recipient: Recipient, people: People, scope_name: str, full_pages: FullPage
 ) -> Message:  # fmt: skip
     check_scope(recipient, people.chase)
-    attachments = full(recipient)
+    attachments = full_pages(recipient)
     if people.chase:
-        workbook = chase_workbook(people.chase, f"{cohort.name} {named} 数据截至 {people.as_of}")
+        workbook = chase_workbook(people.chase, f"{cohort.name} {scope_name} 数据截至 {people.as_of}")
         attachments += (Attachment(f"名单_{people.as_of:%Y%m%d}.xlsx", workbook, XLSX),)
     role = _ROLES[recipient.kind]
-    asked = _asked(people, role)
-    left = f"还有 {format_count(people.left)} 人等待处理" if people.left else "全部完成"
-    headline = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in asked) or left
+    requests = _requests(people, role)
+    remaining = f"还有 {format_count(people.left)} 人等待处理" if people.left else "全部完成"
+    headline = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in requests) or remaining
     readers, day = "、".join(map(_cut, recipient.names[:3])), month_day(people.as_of)
     values = {
         "title": "毕业生信息核对",
-        "about": list(filter(None, (cohort.name, _cut(named), readers, f"数据截至 {day}"))),
+        "about": list(filter(None, (cohort.name, _cut(scope_name), readers, f"数据截至 {day}"))),
         "as_of": day,
         "deadline": _deadline(cohort.window, people.as_of),
         **_figures(people, recipient, role),
-        "tasks": asked,
+        "tasks": requests,
         "preheader": headline,
         "closing": _closing(source, recipient),
-        "whose": role.whose,
-        "attached": [each.name for each in attachments],
+        "whose": role.scope_word,
+        "attached": [attachment.name for attachment in attachments],
         "group_message": _group_message(cohort, people),
-        "left_undone": _LEFT_UNDONE if people.left else "",
+        "left_undone": _REMAINING_NOTE if people.left else "",
     }
     listed = tuple(_cut_row(row) for row in people.chase if row.status not in role.unlisted)
     html, text = _within_limit(cohort, values, listed)
-    subject = f"{cohort.name}毕业生信息核对：{named} {headline}"
+    subject = f"{cohort.name}毕业生信息核对：{scope_name} {headline}"
     return Message(recipient, subject, html, text, figures.trend_png(people.trend), attachments)
 
 
 def _figures(people: People, recipient: Recipient, role: _Role) -> dict[str, Any]:
     groups = [
-        {**each, "name": _cut(each["name"]), "note": _cut(_note(people, each, recipient))}
-        for each in group_entries(people.by_class())
+        {**group, "name": _cut(group["name"]), "note": _cut(_note(people, group, recipient))}
+        for group in group_entries(people.by_class())
     ]
-    others = [
+    others_tasks = [
         task for task in tasks(people.statuses, people.as_of, people.window) if task.state.actor not in role.actors
     ]
     return {
         "total": people.total,
         "counts": people.counts,
-        "waiting": "，".join(f"{task.state.who}{task.short}" for task in others),
+        "waiting": "，".join(f"{task.state.who}{task.short}" for task in others_tasks),
         "several": len(groups) > 1,
         "groups": groups[:MAX_CLASSES],
         "groups_left": max(0, len(groups) - MAX_CLASSES),
@@ -155,50 +154,50 @@ def _closing(source: MailSource, recipient: Recipient) -> str:
         return "谢谢您。"
     if recipient.scope & source.changed:
         return SIGN_CHANGED.text
-    own = in_scope(source.colleges, ["school", "college"], recipient.scope)
-    if (own["accepted_at"] != "").all():
+    colleges = in_scope(source.colleges, ["school", "college"], recipient.scope)
+    if (colleges["accepted_at"] != "").all():
         return "就业办已接收，谢谢您。"
-    if (own["signed_at"] != "").all():
+    if (colleges["signed_at"] != "").all():
         return "已签字，等就业办接收。"
     return "请打印附件中的人数表，签字、盖章后上报。"
 
 
-def _asked(people: People, role: _Role) -> list[dict[str, object]]:
-    """Return number, unit, text, note and colour of the tasks of the reader's actors, if anyone has them."""
-    asked: dict[str, dict[str, object]] = {}
+def _requests(people: People, role: _Role) -> list[dict[str, object]]:
+    """Return the tasks of the reader's actors that concern students: number, unit, text, note, colour."""
+    requests: dict[str, dict[str, object]] = {}
     for state in states().values():
         if state.ask and state.actor in role.actors and people.statuses[state.name]:
             colour = theme().family(state.family).text
-            line = asked.setdefault(
+            line = requests.setdefault(
                 state.ask, {"number": 0, "unit": "人", "text": state.ask, "note": "", "colour": colour}
             )
             line["number"] = int(str(line["number"])) + people.statuses[state.name]
     if people.extras:
         colour = theme().family("verify").text
-        words = {"text": "请辅导员核实名单外的提交", "note": role.extras, "colour": colour}
-        asked["extras"] = {"number": people.extras, "unit": "条", **words}
-    return list(asked.values())
+        texts = {"text": "请辅导员核实名单外的提交", "note": role.extras, "colour": colour}
+        requests["extras"] = {"number": people.extras, "unit": "条", **texts}
+    return list(requests.values())
 
 
 def _group_message(cohort: Cohort, people: People) -> str:
-    """Return a paragraph for the class's chat group. It names nobody, and is blank if no student has anything to do."""
+    """Return a paragraph for the class's chat group, without names. "" if no student has anything to do."""
     if not any(people.statuses[state.name] for state in states().values() if state.until == "closes"):
         return ""
     office, closes = cohort.office, cohort.window.closes
     late = people.as_of > closes
     until = f"学生提交已于{month_day(closes)}截止，请今天就补交" if late else f"请在{month_day(closes)}前完成"
     where = f"，入口：{office.form}" if office.form else ""
-    asked = "、".join(filter(None, (office.contact, office.phone)))
+    contact = "、".join(filter(None, (office.contact, office.phone)))
     return (
         f"【{cohort.name}毕业生信息核对】还没有提交的同学，和收到更正提示的同学，{until}{where}。"
         f"以最后一次提交为准，请用自己的身份证、户口簿核对后填写。不清楚的问辅导员"
-        f"{f'或就业办（{asked}）' if asked else ''}。请不要在群里发身份证号码和照片。"
+        f"{f'或就业办（{contact}）' if contact else ''}。请不要在群里发身份证号码和照片。"
     )
 
 
-def _cut(text: str, most: int = _LONGEST_NAME) -> str:
-    """Cut a name, because a very long one would push the mail over its size limit."""
-    return text if len(text) <= most else f"{text[:most]}…"
+def _cut(text: str, limit: int = _LONGEST_NAME) -> str:
+    """Return a name cut at `limit` characters. A very long one would exceed the size limit of a mail."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def _cut_row(row: ChaseRow) -> ChaseRow:
@@ -207,38 +206,38 @@ def _cut_row(row: ChaseRow) -> ChaseRow:
 
 
 def _within_limit(cohort: Cohort, values: dict[str, Any], chase: tuple[ChaseRow, ...]) -> tuple[str, str]:
-    """Return HTML and text with as many chase rows, and then classes, as fit. The attachment lists all."""
-    groups, left = values["groups"], values["groups_left"]
+    """Return HTML and text with as many chase rows, then classes, as fit into the limit. The attachment lists all."""
+    groups, omitted = values["groups"], values["groups_left"]
     rows = ({"chase": _by_state(chase, cap)} for cap in CAPS)
     classes = (
-        {"chase": [], "groups": groups[:most], "groups_left": left + max(0, len(groups) - most)}
-        for most in (MAX_CLASSES, 30, 10)
+        {"chase": [], "groups": groups[:limit], "groups_left": omitted + max(0, len(groups) - limit)}
+        for limit in (MAX_CLASSES, 30, 10)
     )
     html = text = ""
-    for fewer in chain(rows, classes):
-        html, text = render_letter("dashboard", {**values, **fewer}, cohort)
+    for shortened in chain(rows, classes):
+        html, text = render_letter("dashboard", {**values, **shortened}, cohort)
         if len(html.encode()) <= HTML_LIMIT - 2_000:
             break
     return html, text
 
 
 def _by_state(chase: tuple[ChaseRow, ...], cap: int) -> list[dict[str, object]]:
-    """Return the chase list by state. If all rows of a state have the same reasons, they are listed by class."""
+    """Return the chase list by state. A state whose rows all have the same reasons lists them by class."""
     groups: list[dict[str, object]] = []
     for status in dict.fromkeys(row.status for row in chase):
         rows = [row for row in chase if row.status == status]
         state = rows[0].state
-        alike = len({row.reasons for row in rows}) == 1 and len(rows) > 1
-        shown = rows[: cap * 3 if alike else cap]
+        same_reasons = len({row.reasons for row in rows}) == 1 and len(rows) > 1
+        listed = rows[: cap * 3 if same_reasons else cap]
         groups.append(
             {
                 "state": state.word,
                 "number": len(rows),
-                "advice": rows[0].reason if alike and status != "missing" else state.advice,
+                "advice": rows[0].reason if same_reasons and status != "missing" else state.advice,
                 "colour": theme().family(state.family).text,
-                "classes": by_class(shown) if alike else (),
-                "rows": () if alike else shown,
-                "more": len(rows) - len(shown),
+                "classes": by_class(listed) if same_reasons else (),
+                "rows": () if same_reasons else listed,
+                "more": len(rows) - len(listed),
             }
         )
     return groups
@@ -266,5 +265,5 @@ def _cells(row: ChaseRow) -> tuple[str, ...]:
 
 
 def chase_workbook(rows: tuple[ChaseRow, ...], title: str) -> bytes:
-    """Return the xlsx of `rows` with `title` above them: A4 landscape, header repeated, filters on."""
+    """Return the xlsx of `rows` below `title`: A4 landscape, repeated header, filters."""
     return _LIST.book("名单", [(title, {"bold": True, "font_size": 13}, None), ("", {}, None)], map(_cells, rows))

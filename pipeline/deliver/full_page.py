@@ -1,4 +1,4 @@
-"""Attachments of staff mail: a college's page, a counselor's own page, the papers of their classes."""
+"""Attachments of staff mail: pages of colleges and counselors, and the papers of their classes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pipeline.cohort import Cohort
 from pipeline.colleges import College
 from pipeline.deliver.dashboard import FullPage
 from pipeline.deliver.message import XLSX, Attachment
-from pipeline.deliver.recipients import Recipient, in_scope
+from pipeline.deliver.recipients import SCOPES, Recipient, in_scope
 from pipeline.deliver.source import MailSource, page_complete, site_folder
 from pipeline.errors import RefusedError
 from pipeline.papers.class_roster import PROOF, paper_students, proof_paper
-from pipeline.papers.corrections import NAME, Form, ToCorrect, corrections_workbook, rows_to_correct
-from pipeline.papers.make import PaperFolder, class_file
+from pipeline.papers.corrections import NAME, CorrectionRow, Form, corrections_workbook, rows_to_correct
+from pipeline.papers.paper_files import PaperFolder, class_file
 from pipeline.render.fragments import INDEX_LINK
 from pipeline.render.notebooks import NotebookJob, run_notebooks
 from pipeline.render.page_guard import AllowedContent, Guard, PageError
@@ -27,89 +27,92 @@ from pipeline.render.page_notebooks import Notebooks
 from pipeline.view.run_tables import college_folder
 
 _INDEX_LINK = '<a href="{href}">{title}</a>'.format(**INDEX_LINK).encode()
-MOST = 5  # colleges of one recipient whose pages are attached
+MAX_COLLEGES = 5  # colleges of one recipient whose pages are attached
 _REMEDY = "请重新执行 mingce run 后再寄送"
 
 
 def college_pages(source: MailSource, recipient: Recipient) -> tuple[Attachment, ...]:
     """Return a secretary's pages, and headcounts ready to sign. Raise `RefusedError` if a page is incomplete."""
-    scope = sorted(recipient.scope)[:MOST]
-    own = in_scope(source.colleges, ["school", "college"], scope)
-    done = set(own[own["approved"] == own["registered"]][["school", "college"]].itertuples(index=False, name=None))
-    done -= set(source.extras[["school", "college"]].itertuples(index=False, name=None))  # cannot be signed yet
+    scope = sorted(recipient.scope)[:MAX_COLLEGES]
+    colleges = in_scope(source.colleges, ["school", "college"], scope)
+    complete = colleges.loc[colleges["approved"] == colleges["registered"], SCOPES["secretary"]]
+    ready = set(complete.itertuples(index=False, name=None))
+    ready -= set(source.extras[SCOPES["secretary"]].itertuples(index=False, name=None))  # cannot be signed yet
     pages: list[Attachment] = []
     for key in scope:
         page, printed = (site_folder(source.run, *key) / name for name in ("dashboard.html", "headcount.pdf"))
         if not page_complete(page):
             raise RefusedError("页面不完整", where=key[1], remedy=_REMEDY)
-        alone = page.read_bytes().replace(_INDEX_LINK, b"")  # it has no index to go back to
-        pages.append(Attachment(f"{key[1][:12]}_看板.html", alone, "text/html"))
-        if key in done and printed.is_file():
+        content = page.read_bytes().replace(_INDEX_LINK, b"")  # it has no index to go back to
+        pages.append(Attachment(f"{key[1][:12]}_看板.html", content, "text/html"))
+        if key in ready and printed.is_file():
             pages.append(Attachment(f"{key[1][:12]}_人数表.pdf", printed.read_bytes(), "application/pdf"))
     return tuple(pages)
 
 
-def counselor_pages(cohort: Cohort, source: MailSource, who: list[Recipient]) -> FullPage:
-    """Render all counselors' own pages at once, one per college. Returns a function that gives a counselor's.
+def counselor_pages(cohort: Cohort, source: MailSource, counselors: list[Recipient]) -> FullPage:
+    """Render the pages of all counselors, one per college. Returns a function from a counselor to the attachments.
 
     A page is reused as long as the page of its college is reused from run to run.
     """
-    if not who:
+    if not counselors:
         return no_pages
-    notebook, own = Notebooks(cohort.notebooks_folder).source("counselor")
+    notebook, custom = Notebooks(cohort.notebooks_folder).source("counselor")
     papers = CounselorPapers(cohort, source)
-    products = {} if own else {name: key for key, files in journal(source.run.path) for name in files}
+    products = {} if custom else {name: key for key, files in journal(source.run.path) for name in files}
     pages: dict[_Place, bytes | RefusedError] = {}
     keys: dict[_Place, str] = {}
-    for one in who:
-        for school, college in sorted({(key[0], key[1]) for key in one.scope})[:MOST]:
-            of_college = college_folder(cohort.code_of(school), college)
-            product = products.get(f"site/{of_college}/dashboard.html", "")
-            told = json.dumps([one.address, one.names, sorted(one.scope)])
-            place = one, (school, college)
-            keys[place] = product and digest_of("counselor", product, told)
+    for counselor in counselors:
+        for school, college in sorted({(key[0], key[1]) for key in counselor.scope})[:MAX_COLLEGES]:
+            folder = college_folder(cohort.code_of(school), college)
+            product = products.get(f"site/{folder}/dashboard.html", "")
+            details = json.dumps([counselor.address, counselor.names, sorted(counselor.scope)])
+            place = counselor, (school, college)
+            keys[place] = product and digest_of("counselor", product, details)
             pages[place] = papers.folder.reusable(keys[place])
-    left = [place for place, content in pages.items() if not content]
-    for place, content in _rendered(cohort, source, left, notebook, own=own) if left else ():
+    missing = [place for place, content in pages.items() if not content]
+    for place, content in _render_pages(cohort, source, missing, notebook, custom=custom) if missing else ():
         pages[place] = content
         if isinstance(content, bytes):
             papers.folder.store(f"{digest_of(place[0].key, *place[1])}.html", keys[place], content)
 
-    def page_of(recipient: Recipient) -> tuple[Attachment, ...]:
-        made: list[Attachment] = []
-        for (one, (_, college)), content in pages.items():
-            if one == recipient and isinstance(content, RefusedError):
+    def attachments_of(recipient: Recipient) -> tuple[Attachment, ...]:
+        attachments: list[Attachment] = []
+        for (counselor, (_, college)), content in pages.items():
+            if counselor == recipient and isinstance(content, RefusedError):
                 raise content
-            if one == recipient and isinstance(content, bytes):
-                made.append(Attachment(f"{college[:12]}_我的班级.html", content, "text/html"))
-        return (*made, *papers(recipient)) if made else no_pages(recipient)
+            if counselor == recipient and isinstance(content, bytes):
+                attachments.append(Attachment(f"{college[:12]}_我的班级.html", content, "text/html"))
+        return (*attachments, *papers(recipient)) if attachments else no_pages(recipient)
 
-    return page_of
+    return attachments_of
 
 
 _Place = tuple[Recipient, tuple[str, str]]
-"""A counselor, and school and college of the page."""
+"""A counselor, and the (school, college) of the page."""
 
 
-def _rendered(
-    cohort: Cohort, source: MailSource, places: list[_Place], notebook: Path, *, own: bool
+def _render_pages(
+    cohort: Cohort, source: MailSource, places: list[_Place], notebook: Path, *, custom: bool
 ) -> Iterator[tuple[_Place, bytes | RefusedError]]:
-    """Execute the notebook of each place, and yield its page, or why there is none."""
+    """Execute the notebook of each place. Yield the place with its page, or with the error."""
     guard = Guard(source.run)
     with _scratch(cohort) as name:  # executed notebooks hold names, so they are deleted
         jobs: list[NotebookJob] = []
-        for at, (recipient, (school, college)) in enumerate(places):
-            folder = name / str(at)
+        new_job = partial(NotebookJob, notebook, custom=custom, bundled=not custom)
+        for number, (recipient, (school, college)) in enumerate(places):
+            folder = name / str(number)
             folder.mkdir()
-            key, made, page = (cohort.code_of(school), college), folder / "counselor.ipynb", folder / "page.html"
-            given = {"run": str(source.run.path), "college": college, "school": key[0], "counselor": recipient.address}
-            jobs.append(NotebookJob(notebook, made, page, given, str(at), custom=own, of_college=key, bundled=not own))
+            key, executed, page = (cohort.code_of(school), college), folder / "counselor.ipynb", folder / "page.html"
+            values = {"run": str(source.run.path), "college": college, "school": key[0], "counselor": recipient.address}
+            jobs.append(new_job(executed, page, values, str(number), of_college=key))
         for result, place in zip(run_notebooks(jobs), places, strict=True):
             recipient, (school, college) = place
             try:
-                mine = in_scope(source.roster, ["school", "college", "class_name"], recipient.scope)["student_number"]
-                expected = guard.allowed(cohort.code_of(school), college, only=frozenset(mine))
-                yield place, _checked(guard, expected, college, result.job.output_html if result.ok else None)
+                students = in_scope(source.roster, SCOPES["counselor"], recipient.scope)
+                numbers = frozenset(students["student_number"])
+                expected = guard.allowed(cohort.code_of(school), college, only=numbers)
+                yield place, _checked_page(guard, expected, college, result.job.output_html if result.ok else None)
             except RefusedError as error:
                 yield place, error
 
@@ -126,7 +129,7 @@ def _scratch(cohort: Cohort) -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _checked(guard: Guard, expected: AllowedContent, college: str, page: Path | None) -> bytes:
+def _checked_page(guard: Guard, expected: AllowedContent, college: str, page: Path | None) -> bytes:
     if page is None or not page_complete(page):
         raise RefusedError("辅导员页面生成失败", where=college, remedy=_REMEDY)
     content = page.read_bytes()
@@ -138,39 +141,39 @@ def _checked(guard: Guard, expected: AllowedContent, college: str, page: Path | 
 
 
 def no_pages(recipient: Recipient) -> tuple[Attachment, ...]:
-    """Raise `RefusedError`: no counselor's page was rendered."""
+    """Raise `RefusedError`, because no counselor's page was rendered."""
     raise RefusedError("页面没有生成", where=recipient.kind, remedy=_REMEDY)
 
 
-_KEPT = 8  # colleges whose students are kept in memory
-MOST_BYTES = 1_000_000  # bytes of all papers of one mail
+_CACHED_COLLEGES = 8  # colleges whose students are kept in memory
+MAX_BYTES = 1_000_000  # bytes of all papers of one mail
 
 
 class CounselorPapers:
-    """The papers of counselors' classes. Each college is read once, and what did not change is not made again."""
+    """The papers of counselors' classes. Each college is read once, and unchanged papers are reused."""
 
     def __init__(self, cohort: Cohort, source: MailSource) -> None:
-        self._cohort, self._form = cohort, Form.of(cohort)
+        self._cohort, self._form = cohort, Form.for_cohort(cohort)
         self.folder = PaperFolder(cohort, source.run.run_id)
-        self._students = lru_cache(_KEPT)(partial(paper_students, source.run))
-        self._to_correct = lru_cache(_KEPT)(self._rows)
-        self._made_by = digest_of(code_digest(), repr(self._form))
+        self._students = lru_cache(_CACHED_COLLEGES)(partial(paper_students, source.run))
+        self._to_correct = lru_cache(_CACHED_COLLEGES)(self._rows)
+        self._version = digest_of(code_digest(), repr(self._form))
 
-    def _rows(self, college: College) -> list[ToCorrect]:
+    def _rows(self, college: College) -> list[CorrectionRow]:
         return rows_to_correct(self._students(college))
 
     def __call__(self, recipient: Recipient) -> tuple[Attachment, ...]:
-        """Return each class's sheet to sign, and each college's corrections; none if they exceed `MOST_BYTES`."""
+        """Return the classes' sheets to sign and the colleges' corrections. () if they exceed `MAX_BYTES`."""
         classes: dict[College, list[str]] = {}
         for school, name, class_name in sorted(recipient.scope):
             classes.setdefault(College(self._cohort.code_of(school), school, name), []).append(class_name)
-        made: list[Attachment] = []
+        papers: list[Attachment] = []
         for college, names in classes.items():
-            made += [self._sheet(college, name) for name in names]
-            made += self._corrections(college, names, recipient.key.rpartition(":")[2])
-            if sum(len(paper.content) for paper in made) > MOST_BYTES:
+            papers += [self._sheet(college, name) for name in names]
+            papers += self._corrections(college, names, recipient.key.rpartition(":")[2])
+            if sum(len(paper.content) for paper in papers) > MAX_BYTES:
                 return ()
-        return tuple(made)
+        return tuple(papers)
 
     def _sheet(self, college: College, class_name: str) -> Attachment:
         sheet = proof_paper(self._students(college).of_class(class_name), self._cohort.name, full=False)
@@ -178,12 +181,12 @@ class CounselorPapers:
         content = self.folder.attachment(file, sheet.key, sheet.pdf)
         return Attachment(f"{class_name[:12]}_{PROOF}.pdf", content, "application/pdf")
 
-    def _corrections(self, college: College, names: list[str], whose: str) -> Iterator[Attachment]:
+    def _corrections(self, college: College, names: list[str], owner: str) -> Iterator[Attachment]:
         rows = [row for row in self._to_correct(college) if row.class_name in names]
         if rows:
-            named = names[0] if len(names) == 1 else f"{names[0]}等{len(names)}个班"
-            title = f"{college.name} {named}"
-            make = partial(corrections_workbook, rows, title, self._form, masked=True)
-            file = f"{college_folder(college.code, college.name)}/{whose}-{NAME}.xlsx"
-            content = self.folder.attachment(file, digest_of(self._made_by, title, repr(rows)), make)
-            yield Attachment(f"{names[0][:12]}{named.removeprefix(names[0])}_{NAME}.xlsx", content, XLSX)
+            classes = names[0] if len(names) == 1 else f"{names[0]}等{len(names)}个班"
+            title = f"{college.name} {classes}"
+            build = partial(corrections_workbook, rows, title, self._form, masked=True)
+            file = f"{college_folder(college.code, college.name)}/{owner}-{NAME}.xlsx"
+            content = self.folder.attachment(file, digest_of(self._version, title, repr(rows)), build)
+            yield Attachment(f"{names[0][:12]}{classes.removeprefix(names[0])}_{NAME}.xlsx", content, XLSX)

@@ -1,4 +1,4 @@
-"""Write the file for the upper system as xlsx, csv or DBF. Cells are text (in DBF also type N), never formulas."""
+"""Write the file for the upper system as xlsx, csv or DBF. Cells are text (in DBF also numbers), never formulas."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ def write(path: Path, table: pd.DataFrame, mapping: Mapping, form: str, template
 
     Raises:
         UsageError: the template cannot be used, or the file cannot be written.
-        MingceError: what was read back differs.
+        MingceError: the file read back differs from `table`.
     """
     rows: Rows = list(table.itertuples(index=False, name=None))
     with atomic_path(path) as draft:
         if form == "xlsx" and template:
             _fill_template(draft, rows, mapping, template)
-            found = _read_xlsx(draft, mapping)
+            reread = _read_xlsx(draft, mapping)
         else:
             writer, reader = _FORMS[form]
             writer(draft, rows, mapping)
-            found = reader(draft, mapping)
-        if found != [_as_read(row, mapping) for row in rows]:
+            reread = reader(draft, mapping)
+        if reread != [_as_read(row, mapping) for row in rows]:
             raise MingceError("写出的文件读回后与数据不一致，已删去", where=str(path), remedy="请把情况告诉维护人员")
 
 
 def _as_read(row: tuple[str, ...], mapping: Mapping) -> tuple[str, ...]:
-    """Return the row with numbers in the notation that reading back returns."""
+    """Return the row with numbers in the notation of the file read back."""
     return tuple(
         format(Decimal(value).normalize(), "f") if value and column.type == "N" else value
         for value, column in zip(row, mapping.columns, strict=True)
@@ -89,9 +89,9 @@ def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
         sheet.freeze_panes(1, 0)
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         fit_a4(sheet, 0)
-        for at, column in enumerate(mapping.columns):
-            widest = max(map(text_width, (column.heading, *(row[at] for row in rows))))
-            sheet.set_column(at, at, min(widest + 2, 40), text)
+        for index, column in enumerate(mapping.columns):
+            widest = max(map(text_width, (column.heading, *(row[index] for row in rows))))
+            sheet.set_column(index, index, min(widest + 2, 40), text)
         headings = [column.heading for column in mapping.columns]
         write_row(sheet, 0, headings, book.add_format({"bold": True, "bottom": 1, "bg_color": "#ECECEC"}))
         for line, row in enumerate(rows, 1):
@@ -99,7 +99,7 @@ def _write_xlsx(path: Path, rows: Rows, mapping: Mapping) -> None:
 
 
 def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
-    """Return the rows below the first heading. They are read with another library than wrote them."""
+    """Return the rows below the first heading, read with another library than wrote them."""
     from python_calamine import CalamineWorkbook
 
     with path.open("rb") as file:
@@ -108,10 +108,10 @@ def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
             grid = [
                 [str(cell) for cell in row] for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False)
             ]
-            at, places = _heading(grid, mapping)
+            heading, places = _find_heading(grid, mapping)
             if not places:
                 continue
-            body = [tuple(row[place] if place < len(row) else "" for place in places) for row in grid[at + 1 :]]
+            body = [tuple(row[place] if place < len(row) else "" for place in places) for row in grid[heading + 1 :]]
             while body and not any(body[-1]):
                 body.pop()
             while body and not any(body[0]):  # a heading of two rows
@@ -120,14 +120,14 @@ def _read_xlsx(path: Path, mapping: Mapping) -> Rows:
     return []
 
 
-def _heading(grid: list[list[str]], mapping: Mapping) -> tuple[int, list[int]]:
-    """Return the row of the heading and the place of each column, by label or name; no places if there is none."""
-    for at, row in enumerate(grid[:_HEADING_ROWS]):
-        words = ["".join(cell.split()) for cell in row]
-        named = [next((one for one in (each.heading, each.name) if one in words), None) for each in mapping.columns]
-        places = [words.index(one) for one in named if one is not None]
-        if len(places) == len(named):
-            return at, places
+def _find_heading(grid: list[list[str]], mapping: Mapping) -> tuple[int, list[int]]:
+    """Return the heading's row index, and the index of each column by label or name. (0, []) without heading."""
+    for index, row in enumerate(grid[:_HEADING_ROWS]):
+        texts = ["".join(cell.split()) for cell in row]
+        headings = [next((one for one in (each.heading, each.name) if one in texts), None) for each in mapping.columns]
+        places = [texts.index(one) for one in headings if one is not None]
+        if len(places) == len(headings):
+            return index, places
     return 0, []
 
 
@@ -141,29 +141,29 @@ def _fill_template(path: Path, rows: Rows, mapping: Mapping, template: Path) -> 
             for row in sheet.iter_rows(max_row=limit, values_only=True)
         ]
         needed = mapping.model_copy(update={"columns": [c for c in mapping.columns if c.name != "DRAFT"]})
-        at, places = _heading(grid, needed)
+        heading, places = _find_heading(grid, needed)
         if places:
-            if len(needed.columns) < len(mapping.columns):  # a draft says so in a column of its own
+            if len(needed.columns) < len(mapping.columns):  # a draft has an extra column
                 places.append(max(len(row) for row in grid))
-                sheet.cell(at + 1, places[-1] + 1).value = mapping.columns[-1].heading
-            _fill_sheet(sheet, at + 1, places, rows)
+                sheet.cell(heading + 1, places[-1] + 1).value = mapping.columns[-1].heading
+            _fill_sheet(sheet, heading + 1, places, rows)
             _save(book, path)
             return
-    words = "、".join(column.heading for column in mapping.columns)
-    raise UsageError("模板里找不到表头", where=str(template), remedy=f"前 {_HEADING_ROWS} 行中应有一行写着：{words}")
+    labels = "、".join(column.heading for column in mapping.columns)
+    raise UsageError("模板里找不到表头", where=str(template), remedy=f"前 {_HEADING_ROWS} 行中应有一行写着：{labels}")
 
 
 def _save(book: Any, path: Path) -> None:  # noqa: ANN401 - openpyxl's workbook
     """Save the workbook. openpyxl's temporary files go to a folder that the next save deletes after a kill."""
-    before, waiting = tempfile.tempdir, path.with_name(f"{path.name}.sheets")
-    shutil.rmtree(waiting, ignore_errors=True)
-    waiting.mkdir(mode=0o700)
-    tempfile.tempdir = str(waiting)
+    previous, folder = tempfile.tempdir, path.with_name(f"{path.name}.sheets")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    tempfile.tempdir = str(folder)
     try:
         book.save(path)
     finally:
-        tempfile.tempdir = before
-        shutil.rmtree(waiting, ignore_errors=True)
+        tempfile.tempdir = previous
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook; its stubs hide `worksheets`' kind
@@ -183,10 +183,10 @@ def _open_template(template: Path) -> Any:  # noqa: ANN401 - openpyxl's workbook
 
 def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -> None:
     ranges: Any = list(sheet.merged_cells.ranges)
-    heading = max((each.max_row for each in ranges if each.min_row <= heading <= each.max_row), default=heading)
-    for each in ranges:
-        if each.min_row > heading:  # else a row of people would be one cell
-            sheet.unmerge_cells(str(each))
+    heading = max((merged.max_row for merged in ranges if merged.min_row <= heading <= merged.max_row), default=heading)
+    for merged in ranges:
+        if merged.min_row > heading:  # else a row of people would be one cell
+            sheet.unmerge_cells(str(merged))
     pattern = [copy(sheet.cell(heading + 1, place + 1)._style) for place in places]  # pyright: ignore[reportPrivateUsage]
     for line, row in enumerate(rows, heading + 1):
         for value, place, style in zip(row, places, pattern, strict=True):
@@ -198,8 +198,8 @@ def _fill_sheet(sheet: Worksheet, heading: int, places: list[int], rows: Rows) -
                 cell.number_format = "@"
     below = heading + len(rows)
     columns = {place + 1 for place in places}
-    there: Any = sheet._cells  # pyright: ignore[reportPrivateUsage]  # only existing cells
-    for (line, column), cell in list(there.items()):
+    existing: Any = sheet._cells  # pyright: ignore[reportPrivateUsage]  # only existing cells
+    for (line, column), cell in list(existing.items()):
         if line > below and column in columns:
             cell.value = None
 

@@ -39,7 +39,7 @@ class HandinColumn(BaseModel, extra="forbid", frozen=True):
     required: bool = False
 
     @model_validator(mode="after")
-    def _one_source(self) -> HandinColumn:
+    def _check_source(self) -> HandinColumn:
         if sum(map(bool, (self.field, self.source, self.region, self.constant))) != 1:
             raise ValueError("field、source、region、constant 四者要写且只写一个")
         if self.field and self.field not in fields.fields():
@@ -55,56 +55,56 @@ class HandinColumn(BaseModel, extra="forbid", frozen=True):
 
 
 class Mapping(BaseModel, extra="forbid", frozen=True):
-    """The whole file: columns in order, encoding, default format."""
+    """The file: columns in order, encoding, default format."""
 
     title: str
     format: Format = "dbf"
     encoding: Literal["gbk", "gb18030", "utf-8"] = "gbk"
     columns: Annotated[list[HandinColumn], Field(min_length=1)]
     substitutes: dict[str, str] = Field(default_factory=dict)
-    """Characters that the upper system writes otherwise, such as 䶮 as (上龙下天)."""
+    """Characters and their spelling in the upper system, such as 䶮: (上龙下天)."""
 
     @model_validator(mode="after")
-    def _distinct(self) -> Mapping:
+    def _check_names(self) -> Mapping:
         names = [column.name for column in self.columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice or DRAFT_COLUMN in names:
-            raise ValueError(f"列名重复或不可用：{'、'.join(twice or [DRAFT_COLUMN])}")
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates or DRAFT_COLUMN in names:
+            raise ValueError(f"列名重复或不可用：{'、'.join(duplicates or [DRAFT_COLUMN])}")
         return self
 
     def drafted(self) -> Mapping:
         """Return the mapping with a last column that marks every row as draft."""
-        note = HandinColumn(name=DRAFT_COLUMN, label="草稿", constant=DRAFT_WORDS, width=16)
-        return self.model_copy(update={"columns": [*self.columns, note]})
+        column = HandinColumn(name=DRAFT_COLUMN, label="草稿", constant=DRAFT_WORDS, width=16)
+        return self.model_copy(update={"columns": [*self.columns, column]})
 
 
 def load_mapping(name: str, folder: Path) -> Mapping:
-    """Return a shipped mapping by name, or the one of a file (a relative path starts at `folder`).
+    """Return a shipped mapping by name, or one from a file (a relative path starts at `folder`).
 
     Raises:
         UsageError: there is no such mapping.
         ConfigurationError: lists every mistake of the file.
     """
-    ready = resources.expectations() / "handin"
-    path = ready / f"{name}.toml" if re.fullmatch(r"\w+", name) else folder / os.path.expanduser(name)  # noqa: PTH111
+    shipped = resources.expectations() / "handin"
+    path = shipped / f"{name}.toml" if re.fullmatch(r"\w+", name) else folder / os.path.expanduser(name)  # noqa: PTH111
     try:
         data, _ = read_toml(path)
     except FileNotFoundError:
-        known = "、".join(sorted(one.stem for one in ready.glob("*.toml")))
+        available = "、".join(sorted(file.stem for file in shipped.glob("*.toml")))
         raise UsageError(
-            f"没有上报格式 {name}", where="--mapping", remedy=f"可用：{known}，或一个 .toml 文件"
+            f"没有上报格式 {name}", where="--mapping", remedy=f"可用：{available}，或一个 .toml 文件"
         ) from None
     try:
         return Mapping.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError([_line(one, data) for one in error.errors()], where=str(path)) from None
+        raise ConfigurationError([_mistake_line(detail, data) for detail in error.errors()], where=str(path)) from None
 
 
-def _line(detail: ErrorDetails, data: dict[str, object]) -> str:
+def _mistake_line(detail: ErrorDetails, data: dict[str, object]) -> str:
     place, columns = detail["loc"], data.get("columns")
-    named = str(place[0]) if place else ""
+    where = str(place[0]) if place else ""
     if len(place) > 1 and isinstance(columns, list) and isinstance(place[1], int):
         column = columns[place[1]]  # pyright: ignore[reportUnknownVariableType]
-        named = f"第 {place[1] + 1} 列 {column.get('name', '') if isinstance(column, dict) else ''}"
-        named += "".join(f" {part}" for part in place[2:])
-    return f"{named}：{message_of(detail)}"
+        where = f"第 {place[1] + 1} 列 {column.get('name', '') if isinstance(column, dict) else ''}"
+        where += "".join(f" {part}" for part in place[2:])
+    return f"{where}：{message_of(detail)}"

@@ -1,7 +1,7 @@
-"""One mail: its letter, its last checks, and its bytes as QQ Mail, 163, Outlook and phones display them correctly.
+"""One mail: its letter, its last checks, and bytes that QQ Mail, 163, Outlook and phones display correctly.
 
 Python splits a long attachment name into `filename*0*=` (RFC 2231), which QQ Mail shows as `tcmime.*.bin`. Outlook
-needs an RFC 2047 `name=` too. Longer lines would break the Subject. So the attachments' parts are written here.
+needs an RFC 2047 `name=` too. Longer lines would break the Subject. So this module writes the attachments' parts.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Message:
 class Draft:
     """A mail that may be due, and a function that builds it at some cost.
 
-    `content` is the digest of what it says: equal to the last one sent means that nothing changed.
+    `content` is the digest of its content: equal to the last one sent means that nothing changed.
     """
 
     recipient: Recipient
@@ -72,16 +72,16 @@ def header_text(text: str) -> str:
 
 
 def display_name(text: str) -> str:
-    """Return a person's name for an address header, without characters that have a meaning there.
+    """Return a person's name for an address header, without the header's special characters.
 
     Python splits a long quoted name, and the part outside the quotes would read as another address.
     """
     return re.sub(r'[\s"\\<>()\[\],;:@]+', " ", header_text(text)).strip()[:60]
 
 
-def sender_address(given: str) -> Address:
+def sender_address(text: str) -> Address:
     """Parse `就业处 <jyc@example.edu.cn>`. Raise `ConfigurationError` if it holds no plain address."""
-    name, address = parseaddr(given)
+    name, address = parseaddr(text)
     clean = clean_address(address)
     if not clean:
         raise ConfigurationError(['[mail] sender：应写作 "就业处 <jyc@example.edu.cn>"'], where="cohort.toml")
@@ -89,7 +89,7 @@ def sender_address(given: str) -> Address:
 
 
 def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) -> bytes:
-    """Return the bytes that are sent and kept. Raise `MingceError` if the HTML is over `HTML_LIMIT`."""
+    """Return the bytes that are sent and stored. Raise `MingceError` if the HTML is over `HTML_LIMIT`."""
     size = len(message.html.encode())
     if size > HTML_LIMIT:
         raise MingceError(f"邮件正文 {size} 字节，超过上限", where=message.recipient.kind, remedy="请报告维护人员")
@@ -114,7 +114,7 @@ def to_bytes(message: Message, sender: Address, now: datetime, message_id: str) 
     mail.make_mixed()
     raw, boundary = mail.as_bytes(), f"--{mail.get_boundary()}".encode()
     body, end, rest = raw.rpartition(boundary + b"--")
-    parts = [boundary + b"\r\n" + _part(attachment) for attachment in message.attachments]
+    parts = [boundary + b"\r\n" + _mime_part(attachment) for attachment in message.attachments]
     return b"".join([body, *parts, end, rest])
 
 
@@ -123,13 +123,13 @@ def file_name(text: str) -> str:
     return re.sub(r'[<>:"/\\|?*;%\']', "_", header_text(text)).lstrip(" .-+=@~").rstrip(" .") or "_"
 
 
-def message_id(run_id: str, recipient: Recipient, content: str, sender: Address, again: str = "") -> str:
+def message_id(run_id: str, recipient: Recipient, content: str, sender: Address, forced_at: str = "") -> str:
     """Return the Message-ID. Equal mails have equal ids, so most clients show a double delivery once."""
-    return f"<{mail_digest(run_id, recipient.key, content, again)[:32]}@{sender.domain}>"
+    return f"<{mail_digest(run_id, recipient.key, content, forced_at)[:32]}@{sender.domain}>"
 
 
-def _part(attachment: Attachment) -> bytes:
-    """Return an attachment as a MIME part with its whole name, as RFC 2231 and as RFC 2047."""
+def _mime_part(attachment: Attachment) -> bytes:
+    """Return an attachment as a MIME part with its complete name in RFC 2231 and in RFC 2047."""
     name = file_name(attachment.name)
     charset = ';\r\n charset="utf-8"' if attachment.mime.startswith("text/") else ""
     head = (
@@ -138,11 +138,12 @@ def _part(attachment: Attachment) -> bytes:
         f"Content-Disposition: attachment;\r\n filename*=utf-8''{quote(name, safe='')}\r\n\r\n"
     )
     content = base64.b64encode(attachment.content)
-    return head.encode("ascii") + b"".join(content[at : at + 76] + b"\r\n" for at in range(0, len(content), 76))
+    lines = (content[start : start + 76] + b"\r\n" for start in range(0, len(content), 76))
+    return head.encode("ascii") + b"".join(lines)
 
 
 def _encoded_words(name: str) -> str:
-    """Return `name` as quoted RFC 2047 words of at most 75 characters, split between characters."""
+    """Return `name` as quoted RFC 2047 words of at most 75 characters."""
     words: list[bytes] = []
     piece = b""
     for character in name:
@@ -174,7 +175,7 @@ def render_letter(name: str, values: dict[str, Any], cohort: Cohort) -> tuple[st
 
 def _one_line(value: object) -> object:
     if isinstance(value, list):
-        return [_one_line(each) for each in cast("list[object]", value)]
+        return [_one_line(item) for item in cast("list[object]", value)]
     return " ".join(value.split()) if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""The outbox: the ledger's entries on every mail, so that none is sent twice and none is lost unnoticed.
+"""The outbox: the ledger's entries on every mail. They prevent double and unnoticed missing deliveries.
 
 A mail is claimed before the server gets its content. A claim that a crash left open becomes `unclear` and is not sent
 again. Entries hold digests of recipients; addresses are in the personal side table, which `purge` empties.
@@ -35,7 +35,7 @@ class Attempt:
     reply: str = ""
 
     @property
-    def lost(self) -> bool:
+    def connection_lost(self) -> bool:
         """Whether the server was unreachable, or closed the connection without a reply."""
         return self.stage == "connect" or (self.code == 0 and self.action in ("deferred", "unclear"))
 
@@ -51,71 +51,71 @@ class MailEntry:
 
 
 class Outbox:
-    """What was sent to whom: the ledger, read once, and this process's own entries."""
+    """The entries on all mails: the ledger's, read once, and those of this process."""
 
     def __init__(self, ledger: Ledger, cohort: Cohort, run_id: str) -> None:
         self._ledger = ledger
         self._run = run_id
-        self._done = "accepted" if cohort.mail else "written"
-        self._past: list[MailEntry] = []
-        self._of: dict[str, list[MailEntry]] = {}
+        self._success = "accepted" if cohort.mail else "written"
+        self._entries: list[MailEntry] = []
+        self._by_recipient: dict[str, list[MailEntry]] = {}
         self._blocked: dict[str, bool] = {}
         for row in ledger.entries(KIND).to_dict("records"):
-            self._note(MailEntry(int(row["seq"]), row["action"], row["made_on"], json_object(row["data"])))
+            self._index(MailEntry(int(row["seq"]), row["action"], row["made_on"], json_object(row["data"])))
 
     def recover(self) -> int:
         """Flag open claims as unclear, and return their number. The caller holds the lock of sending."""
-        settled = {past.data.get("claim") for past in self._past if past.action != "claim"}
-        open_claims = [past for past in self._past if past.action == "claim" and past.seq not in settled]
-        for past in open_claims:
-            data = {**past.data, "stage": "data", "claim": past.seq}
-            key = f"delivery:settle:{past.seq}"
-            self._write([Entry(KIND, action="unclear", by=BY, made_on=past.content, data=data, unique_key=key)])
+        closed = {entry.data.get("claim") for entry in self._entries if entry.action != "claim"}
+        open_claims = [entry for entry in self._entries if entry.action == "claim" and entry.seq not in closed]
+        for claim in open_claims:
+            data = {**claim.data, "stage": "data", "claim": claim.seq}
+            key = f"delivery:settle:{claim.seq}"
+            self._write([Entry(KIND, action="unclear", by=BY, made_on=claim.content, data=data, unique_key=key)])
         return len(open_claims)
 
     def skip_reason(
         self, recipient: Recipient, content: str, *, force: bool = False, failed: bool = False
     ) -> tuple[str, str] | None:
-        """Return what becomes of a mail (skipped, flagged) that is not due, and why; None if it is due.
+        """Return (skipped or flagged, reason) for a mail that is not due, else None.
 
-        `force` sends also what was sent, is unclear or unchanged. `failed` sends only refused or deferred mails, held
-        addresses included.
+        With `force` sent, unclear and unchanged mails are due, too. With `failed` only refused and deferred mails are
+        due, also to blocked addresses.
         """
-        past = [each for each in self._of.get(recipient.key, []) if each.action in _FINAL]
-        last = past[-1] if past else None
+        entries = [entry for entry in self._by_recipient.get(recipient.key, []) if entry.action in _FINAL]
+        last = entries[-1] if entries else None
         if failed and (last is None or last.action not in ("refused", "deferred")):
             return "skipped", "没有失败的记录"
-        if failed:  # not if the failed mail said something else
-            told = next((each for each in reversed(past) if each.action == self._done), None)
-            same = told is not None and told.content == content
+        if failed:  # the failed mail may have had another content
+            delivered = next((entry for entry in reversed(entries) if entry.action == self._success), None)
+            same = delivered is not None and delivered.content == content
             return ("skipped", "与上次寄到的相同") if same else None
         if force:
             return None
         if self._blocked.get(recipient.address_key):
             return "flagged", "地址曾被拒收，改正地址或用 --failed 重试"
-        return self._past_reason(past, last, content)
+        return self._reason_from(entries, last, content)
 
-    def _past_reason(self, past: list[MailEntry], last: MailEntry | None, content: str) -> tuple[str, str] | None:
+    def _reason_from(self, entries: list[MailEntry], last: MailEntry | None, content: str) -> tuple[str, str] | None:
         if last is None:
             return None
-        told = next((each for each in reversed(past) if each.action in (self._done, "unclear")), None)
-        if told and told.content == content and told.action == "unclear":
+        latest = next((entry for entry in reversed(entries) if entry.action in (self._success, "unclear")), None)
+        if latest and latest.content == content and latest.action == "unclear":
             return "flagged", "上次是否送达不明，不自动重发"
-        if told and told.content == content:
+        if latest and latest.content == content:
             return "skipped", UNCHANGED
-        here = [each.action for each in past if each.data["run"] == self._run]
-        if self._done in here:
+        in_run = [entry.action for entry in entries if entry.data["run"] == self._run]
+        if self._success in in_run:
             return "skipped", "本次运行已寄出"
-        if "unclear" in here:
+        if "unclear" in in_run:
             return "flagged", "是否送达不明，不自动重发"
-        if here and here[-1] == "refused":
+        if in_run and in_run[-1] == "refused":
             return "flagged", "本次运行已被拒收，可用 --failed 重试"
         return None
 
     def claim(self, recipient: Recipient, content: str) -> int:
-        """Record a mail before its handover; return the claim's number. Raise `RefusedError` if it is claimed."""
-        past = self._of.get(recipient.key, [])
-        count = sum(each.action == "claim" and each.data["run"] == self._run for each in past)
+        """Record a mail before it is handed over. Return the claim's number. Raise `RefusedError` if it is claimed."""
+        entries = self._by_recipient.get(recipient.key, [])
+        count = sum(entry.action == "claim" and entry.data["run"] == self._run for entry in entries)
         key = f"delivery:{self._run}:{recipient.key}:{count}"
         (stored,) = self._write([self._entry(recipient, content, Attempt("claim"), unique_key=key)])
         if not stored.new:
@@ -129,15 +129,15 @@ class Outbox:
 
     def defer(self, mails: Iterable[tuple[Recipient, str]]) -> None:
         """Record due mails (recipient, content) that were not sent because the server was unavailable."""
-        away = Attempt("deferred", "connect")
-        self._write([self._entry(recipient, content, away) for recipient, content in mails])
+        unavailable = Attempt("deferred", "connect")
+        self._write([self._entry(recipient, content, unavailable) for recipient, content in mails])
 
     def _entry(
         self, recipient: Recipient, content: str, outcome: Attempt, claim: int = 0, unique_key: str | None = None
     ) -> Entry:
         data = {"run": self._run, "recipient": recipient.key, "address": recipient.address_key}
-        ended = {"stage": outcome.stage, "code": outcome.code, "claim": claim}
-        data |= {name: value for name, value in ended.items() if value}
+        result = {"stage": outcome.stage, "code": outcome.code, "claim": claim}
+        data |= {name: value for name, value in result.items() if value}
         personal = {"address": recipient.address}
         personal |= {"reply": mask(outcome.reply)[:300]} if outcome.reply else {}
         return Entry(
@@ -146,12 +146,12 @@ class Outbox:
 
     def _write(self, entries: list[Entry]) -> list[Stored]:
         stored = self._ledger.append(*entries) if entries else []
-        for each, entry in zip(stored, entries, strict=True):
-            self._note(MailEntry(each.seq, entry.action, entry.made_on, entry.data))
+        for record, entry in zip(stored, entries, strict=True):
+            self._index(MailEntry(record.seq, entry.action, entry.made_on, entry.data))
         return stored
 
-    def _note(self, past: MailEntry) -> None:
-        self._past.append(past)
-        self._of.setdefault(past.data["recipient"], []).append(past)
-        if past.action in _FINAL:
-            self._blocked[past.data["address"]] = past.action == "refused" and past.data.get("stage") == "rcpt"
+    def _index(self, entry: MailEntry) -> None:
+        self._entries.append(entry)
+        self._by_recipient.setdefault(entry.data["recipient"], []).append(entry)
+        if entry.action in _FINAL:
+            self._blocked[entry.data["address"]] = entry.action == "refused" and entry.data.get("stage") == "rcpt"

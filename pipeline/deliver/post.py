@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from pipeline.atomic_files import atomic_path
 from pipeline.clock import SHANGHAI
@@ -16,7 +15,7 @@ from pipeline.cohort import safe_name
 from pipeline.deliver.message import Draft, Message
 from pipeline.deliver.outbox import Attempt, Outbox
 from pipeline.deliver.recipients import Recipient
-from pipeline.deliver.smtp import ServerError
+from pipeline.deliver.smtp import ServerError, SmtpServer
 from pipeline.errors import MingceError
 from pipeline.logs import log
 
@@ -24,27 +23,19 @@ DOWN_AFTER = 3  # failed connections in a row
 WAITS = (60.0, 300.0, 900.0)  # seconds before the second, third and fourth attempt; greylisting ends in minutes
 
 
-class MailServer(Protocol):
-    """A server that takes mail: `smtp.SmtpServer`, or a test's."""
-
-    def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Attempt:
-        """Hand over one mail. Calls `claim` right before its content."""
-        ...
-
-
 @dataclass(frozen=True)
 class Clock:
-    """Time and waiting, as arguments so that tests need not wait."""
+    """Time and waiting, so that tests need not wait."""
 
     now: Callable[[], datetime] = lambda: datetime.now(SHANGHAI)
     sleep: Callable[[float], None] = time.sleep
-    steady: Callable[[], float] = time.monotonic
-    """Monotonic seconds, which measure waits: `now` may be set back while mail is sent."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Monotonic seconds. They measure waits, because `now` may be set back while mail is sent."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one mail, or why it has none."""
+    """The result of one mail."""
 
     recipient: Recipient
     action: str
@@ -54,19 +45,19 @@ class Result:
 
 
 @dataclass
-class Post:
-    """Sends drafts one after the other. `serialise` returns the bytes that are sent and kept."""
+class Mailer:
+    """Sends drafts one after the other. `serialise` returns the bytes that are sent and stored."""
 
     outbox: Outbox
-    server: MailServer | None
+    server: SmtpServer | None
     folder: Path
     serialise: Callable[[Message, str], bytes]
     clock: Clock
     per_minute: int = 30
-    told: Callable[[Result], None] = lambda _: None
+    on_result: Callable[[Result], None] = lambda _: None
     results: list[Result] = field(default_factory=list[Result])
-    _last: float | None = field(default=None, init=False)
-    _down: int = field(default=0, init=False)
+    _last_sent: float | None = field(default=None, init=False)
+    _lost_in_row: int = field(default=0, init=False)
 
     def send_all(self, drafts: list[Draft]) -> None:
         """Send every draft, with retries. If `ServerError` is raised, mails without result are recorded as deferred."""
@@ -74,23 +65,24 @@ class Post:
             self._send_all(drafts)
         except ServerError:
             ended = {result.recipient.key for result in self.results}
-            self.outbox.defer([(one.recipient, one.content) for one in drafts if one.recipient.key not in ended])
+            remaining = [draft for draft in drafts if draft.recipient.key not in ended]
+            self.outbox.defer((draft.recipient, draft.content) for draft in remaining)
             raise
 
     def _send_all(self, drafts: list[Draft]) -> None:
         queue: list[tuple[float, int, int, Message, bytes, str]] = []
         for place, draft in enumerate(drafts):
-            made = self._build(draft)
-            if made and (again := self._attempt(*made, draft.content, 1)):
-                heapq.heappush(queue, (self.clock.steady() + again, place, 2, *made, draft.content))
+            built = self._build(draft)
+            if built and (delay := self._attempt(*built, draft.content, 1)):
+                heapq.heappush(queue, (self.clock.monotonic() + delay, place, 2, *built, draft.content))
         while queue:
             due, place, attempt, message, raw, content = heapq.heappop(queue)
-            self._wait(due - self.clock.steady())
-            if again := self._attempt(message, raw, content, attempt):
-                heapq.heappush(queue, (self.clock.steady() + again, place, attempt + 1, message, raw, content))
+            self._wait(due - self.clock.monotonic())
+            if delay := self._attempt(message, raw, content, attempt):
+                heapq.heappush(queue, (self.clock.monotonic() + delay, place, attempt + 1, message, raw, content))
 
     def _build(self, draft: Draft) -> tuple[Message, bytes] | None:
-        """Build, serialise and keep the mail. A mail that cannot be built does not stop the others."""
+        """Build, serialise and store the mail. A mail that cannot be built does not stop the others."""
         try:
             message = draft.build()
             raw = self.serialise(message, draft.content)
@@ -105,7 +97,7 @@ class Post:
         return message, raw
 
     def _attempt(self, message: Message, raw: bytes, content: str, attempt: int) -> float:
-        """Try once, and return the seconds until the next attempt, 0 if there is none."""
+        """Try once. Return the seconds until the next attempt, 0 if there is none."""
         recipient = message.recipient
         if self.server is None:
             self.outbox.record_outcome(recipient, content, Attempt("written"))
@@ -124,30 +116,30 @@ class Post:
         self._report(Result(recipient, outcome.action, _why(outcome), message.subject))
         return 0
 
-    def _hand_over(self, server: MailServer, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Attempt]:
+    def _hand_over(self, server: SmtpServer, recipient: Recipient, raw: bytes, content: str) -> tuple[int, Attempt]:
         claims: list[int] = []
 
         def claim() -> None:
             claims.append(self.outbox.claim(recipient, content))
 
         self._back_off()
-        if self._last is not None:
-            self._wait(60 / self.per_minute - (self.clock.steady() - self._last))
+        if self._last_sent is not None:
+            self._wait(60 / self.per_minute - (self.clock.monotonic() - self._last_sent))
         outcome = server.send(raw, recipient.address, claim)
-        self._down = self._down + 1 if outcome.lost else 0
+        self._lost_in_row = self._lost_in_row + 1 if outcome.connection_lost else 0
         if outcome.stage != "connect":  # servers count refused mails, too
-            self._last = self.clock.steady()
+            self._last_sent = self.clock.monotonic()
         return (claims[0] if claims else 0), outcome
 
     def _back_off(self) -> None:
-        """Wait after several lost connections in a row, at last raise `ServerError`: all mails would become unclear."""
-        if self._down < DOWN_AFTER:
+        """Wait after several lost connections in a row. Finally raise `ServerError`: all mails would become unclear."""
+        if self._lost_in_row < DOWN_AFTER:
             return
-        if self._down - DOWN_AFTER >= len(WAITS):
+        if self._lost_in_row - DOWN_AFTER >= len(WAITS):
             raise ServerError(
                 "连不上邮件服务器", where="[mail] server", remedy="其余邮件没有寄出，请稍后再执行 mingce send"
             )
-        self._wait(WAITS[self._down - DOWN_AFTER])
+        self._wait(WAITS[self._lost_in_row - DOWN_AFTER])
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
@@ -155,7 +147,7 @@ class Post:
 
     def _report(self, result: Result) -> None:
         self.results.append(result)
-        self.told(result)
+        self.on_result(result)
 
 
 _STAGES: dict[str, str] = {

@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"[0-9A-Za-z.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[0-9A-Za-z-]{1,
 
 @dataclass(frozen=True)
 class Recipient:
-    """One address and what may be shown to it: `scope`.
+    """One address, and its `scope`: what it may see.
 
     A counselor's holds (school, college, class), a secretary's (school, college), a student's (school, student number),
     a registrar's (school,).
@@ -40,22 +40,22 @@ class Recipient:
     @property
     def key(self) -> str:
         """The recipient's key in the ledger: kind and a digest, no address."""
-        whose = "|".join("/".join(key) for key in sorted(self.scope)) if self.kind in _PERSONAL else ""
-        return f"{self.kind}:{mail_digest(self.address.casefold(), whose)[:20]}"
+        owner = "|".join("/".join(key) for key in sorted(self.scope)) if self.kind in _PERSONAL else ""
+        return f"{self.kind}:{mail_digest(self.address.casefold(), owner)[:20]}"
 
     @property
     def address_key(self) -> str:
-        """The address's key in the ledger. A refused address is held by it, whatever the mail."""
+        """The address's key in the ledger. A refused address is blocked by this key for every mail."""
         return mail_digest(self.address.casefold())[:20]
 
 
 _PERSONAL = ("student", "invite", "confirm", "changed", "registrar")
-# two students, or two schools' registrars, may share an address: each gets their own mail
+# two students, or two schools' registrars, may share an address: each gets a separate mail
 
 
 @dataclass(frozen=True)
 class NoAddress:
-    """Someone without a valid address (class, college or office, never a person), and why."""
+    """A class, college or office without a valid address, and why."""
 
     who: str
     why: str
@@ -67,7 +67,7 @@ def mail_digest(*parts: str) -> str:
 
 
 def clean_address(text: str) -> str:
-    """Return the address that `text` is, domain in lower case, or "" if it is not exactly one."""
+    """Return `text` as an address with its domain in lower case. "" if it is not exactly one address."""
     text = text.strip()
     if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith("."):
         return ""
@@ -77,10 +77,12 @@ def clean_address(text: str) -> str:
 
 def registrars(schools: Iterable[School]) -> tuple[list[Recipient], list[NoAddress]]:
     """Return a recipient per school with a registrar's address, and the schools whose address is wrong."""
-    given = {school.name: clean_address(school.registrar) for school in schools if school.registrar}
-    found = [Recipient("registrar", address, (), frozenset({(name,)})) for name, address in given.items() if address]
-    wrong = [NoAddress(f"{name} 教务处", "registrar 的邮箱不正确") for name, address in given.items() if not address]
-    return found, wrong
+    addresses = {school.name: clean_address(school.registrar) for school in schools if school.registrar}
+    found = [
+        Recipient("registrar", address, (), frozenset({(name,)})) for name, address in addresses.items() if address
+    ]
+    invalid = [name for name, address in addresses.items() if not address]
+    return found, [NoAddress(f"{name} 教务处", "registrar 的邮箱不正确") for name in invalid]
 
 
 SCOPES = {"counselor": ["school", "college", "class_name"], "secretary": ["school", "college"]}
@@ -92,26 +94,26 @@ def staff(kind: Kind, table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[R
     columns, name = SCOPES[kind], "name" if kind == "counselor" else "secretary"
     listed = roster[columns].drop_duplicates()
     wanted: set[Key] = {tuple(map(str, row)) for row in listed.itertuples(index=False, name=None)}
-    found: dict[str, tuple[str, set[str], set[Key]]] = {}
+    by_address: dict[str, tuple[str, set[str], set[Key]]] = {}
     why = dict.fromkeys(wanted, "人员表中没有这一行")
     for row in table[[*columns, name, "email"]].itertuples(index=False, name=None):
-        *key, person, given = map(str, row)
+        *key, person, email = map(str, row)
         if tuple(key) not in wanted:
             continue
-        address = clean_address(given)
+        address = clean_address(email)
         if not address:
-            why[tuple(key)] = "邮箱不正确" if given.strip() else "没有填写邮箱"
+            why[tuple(key)] = "邮箱不正确" if email.strip() else "没有填写邮箱"
             continue
-        _, people, scope = found.setdefault(address.casefold(), (address, set(), set()))
+        _, people, scope = by_address.setdefault(address.casefold(), (address, set(), set()))
         people.add(person.strip())
         scope.add(tuple(key))
     recipients = [
         Recipient(kind, address, tuple(sorted(people - {""})), frozenset(scope))
-        for address, people, scope in found.values()
+        for address, people, scope in by_address.values()
     ]
     covered = {key for recipient in recipients for key in recipient.scope}
     missing = [NoAddress(" ".join(key), why[key]) for key in sorted(wanted - covered)]
-    return sorted(recipients, key=lambda each: (each.address.casefold(), each.key)), missing
+    return sorted(recipients, key=lambda recipient: (recipient.address.casefold(), recipient.key)), missing
 
 
 def in_scope(frame: pd.DataFrame, columns: list[str], scope: Iterable[Key]) -> pd.DataFrame:
@@ -119,6 +121,6 @@ def in_scope(frame: pd.DataFrame, columns: list[str], scope: Iterable[Key]) -> p
     keys = set(scope)
     if not keys:
         return frame.iloc[0:0]
-    few = frame[is_in(frame[columns[-1]].astype("str"), {key[-1] for key in keys})]
-    index = pd.MultiIndex.from_frame(few[columns].astype("str"))
-    return few[index.isin(list(keys))]
+    candidates = frame[is_in(frame[columns[-1]].astype("str"), {key[-1] for key in keys})]
+    index = pd.MultiIndex.from_frame(candidates[columns].astype("str"))
+    return candidates[index.isin(list(keys))]

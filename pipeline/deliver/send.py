@@ -25,7 +25,7 @@ from pipeline.deliver.message import (
     to_bytes,
 )
 from pipeline.deliver.outbox import UNCHANGED, Outbox
-from pipeline.deliver.post import Clock, MailServer, Post, Result
+from pipeline.deliver.post import Clock, Mailer, Result
 from pipeline.deliver.recipients import NoAddress, Recipient, mail_digest
 from pipeline.deliver.smtp import SmtpServer, password_of
 from pipeline.deliver.source import MailSource, open_run
@@ -40,7 +40,7 @@ _NO_SERVER = "就业办 <mingce@localhost.localdomain>"
 
 
 @dataclass(frozen=True)
-class Options:
+class SendOptions:
     """The options of `mingce send`."""
 
     dry_run: bool = False
@@ -50,26 +50,26 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """The results by recipient, and who has no valid address."""
+class SendResult:
+    """The results by recipient, and the staff without a valid address."""
 
     run_id: str
     results: list[Result]
     unreachable: list[NoAddress]
     recovered: int
-    """Claims that a crash left open, flagged now."""
+    """The number of claims that a crash had left open. They are flagged now."""
     folder: Path
 
 
 def send_due(
     cohort: Cohort,
-    options: Options,
+    options: SendOptions,
     clock: Clock,
     *,
-    server: MailServer | None = None,
+    server: SmtpServer | None = None,
     pages: Pages | None = None,
-    told: Callable[[Result], None] = lambda _: None,
-) -> Sent:
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> SendResult:
     """Send the due mails of the newest complete run, or write them as `.eml` if the cohort has no `[mail]`.
 
     `server` and `pages` replace the server of `[mail]` and the notebook. `told` is called with each result.
@@ -91,79 +91,82 @@ def send_due(
         rendered: list[FullPage] = [no_pages]  # the rendered pages follow once the due mails are known
         due, results, unreachable = _plan(cohort, options, source, outbox, lambda recipient: rendered[-1](recipient))
         for result in results:
-            told(result)
+            on_result(result)
         staff = [draft.recipient for draft in due if draft.recipient.kind == "counselor"]
         try:
             with ExitStack() as stack:
                 if cohort.mail and server is None:
                     server = stack.enter_context(closing(SmtpServer(cohort.mail, password_of(cohort.mail))))
                 rendered.append((pages or counselor_pages)(cohort, source, staff))
-                _post(cohort, options, outbox, server, folder, clock, told, results).send_all(due)
+                _mailer(cohort, options, outbox, server, folder, clock, on_result, results).send_all(due)
         finally:
             record_reported(source, ledger, results)
-    return Sent(source.run.run_id, results, unreachable, recovered, folder)
+    return SendResult(source.run.run_id, results, unreachable, recovered, folder)
 
 
-def _dry_run(cohort: Cohort, options: Options, source: MailSource, folder: Path) -> Sent:
+def _dry_run(cohort: Cohort, options: SendOptions, source: MailSource, folder: Path) -> SendResult:
     with open_ledger(cohort) as ledger:
         outbox = Outbox(ledger, cohort, source.run.run_id)
-        due, passed, unreachable = _plan(cohort, options, source, outbox, no_pages)
-    return Sent(source.run.run_id, passed + [Result(each.recipient, "due") for each in due], unreachable, 0, folder)
+        due, skipped, unreachable = _plan(cohort, options, source, outbox, no_pages)
+    results = skipped + [Result(draft.recipient, "due") for draft in due]
+    return SendResult(source.run.run_id, results, unreachable, 0, folder)
 
 
-def _post(
-    cohort: Cohort, options: Options, outbox: Outbox, server: MailServer | None, folder: Path, clock: Clock,
-    told: Callable[[Result], None], results: list[Result],
-) -> Post:  # fmt: skip
+def _mailer(
+    cohort: Cohort, options: SendOptions, outbox: Outbox, server: SmtpServer | None, folder: Path, clock: Clock,
+    on_result: Callable[[Result], None], results: list[Result],
+) -> Mailer:  # fmt: skip
     sender = sender_address(cohort.mail.sender if cohort.mail else _NO_SERVER)
-    again = clock.now().isoformat() if options.force else ""
+    forced_at = clock.now().isoformat() if options.force else ""
 
     def serialise(message: Message, content: str) -> bytes:
-        number = message_id(folder.name, message.recipient, content, sender, again)
+        number = message_id(folder.name, message.recipient, content, sender, forced_at)
         return to_bytes(message, sender, clock.now(), number)
 
     per_minute = cohort.mail.per_minute if cohort.mail else 1_000_000
-    return Post(outbox, server, folder, serialise, clock, per_minute, told, results)
+    return Mailer(outbox, server, folder, serialise, clock, per_minute, on_result, results)
 
 
-def _drafts(cohort: Cohort, source: MailSource, full: FullPage, *, invite: bool) -> tuple[list[Draft], list[NoAddress]]:
-    """Return every mail that may be due, and the staff without an address."""
+def _drafts(
+    cohort: Cohort, source: MailSource, pages: FullPage, *, invite: bool
+) -> tuple[list[Draft], list[NoAddress]]:
+    """Return all mails that may be due, and the staff without an address."""
     if invite:
         return list(invitation_drafts(cohort, source, student_addresses(cohort, source))), []
-    counselors, without = recipients.staff("counselor", source.counselors, source.roster)
-    secretaries, lacking = recipients.staff("secretary", source.college_people, source.roster)
-    registrars, wrong = recipients.registrars(cohort.schools)
-    attached = {"counselor": full, "secretary": partial(college_pages, source)}
-    drafts = [staff_draft(cohort, source, one, attached[one.kind]) for one in (*counselors, *secretaries)]
+    counselors, no_counselor = recipients.staff("counselor", source.counselors, source.roster)
+    secretaries, no_secretary = recipients.staff("secretary", source.college_people, source.roster)
+    registrars, no_registrar = recipients.registrars(cohort.schools)
+    attached = {"counselor": pages, "secretary": partial(college_pages, source)}
+    drafts = [staff_draft(cohort, source, reader, attached[reader.kind]) for reader in (*counselors, *secretaries)]
     if cohort.mail and cohort.mail.students:
         drafts += student_drafts(cohort, source, student_addresses(cohort, source))
-    return [*drafts, *registrar_drafts(cohort, source, registrars)], [*without, *lacking, *wrong]
+    return [*drafts, *registrar_drafts(cohort, source, registrars)], [*no_counselor, *no_secretary, *no_registrar]
 
 
 def _plan(
-    cohort: Cohort, options: Options, source: MailSource, outbox: Outbox, full: FullPage
+    cohort: Cohort, options: SendOptions, source: MailSource, outbox: Outbox, pages: FullPage
 ) -> tuple[list[Draft], list[Result], list[NoAddress]]:
-    """Return the due drafts, the results of the others, and who has no valid address."""
-    drafts, unreachable = _drafts(cohort, source, full, invite=options.invite)
+    """Return the due drafts, the results of the others, and the staff without a valid address."""
+    drafts, unreachable = _drafts(cohort, source, pages, invite=options.invite)
     judged = [(draft, _skip_result(options, source, outbox, draft)) for draft in drafts]
-    due = [draft for draft, passed in judged if passed is None]
-    left = [passed for _, passed in judged if passed and (passed.action == "failed" or not options.failed)]
-    return due, left, unreachable
+    due = [draft for draft, skipped in judged if skipped is None]
+    others = [skipped for _, skipped in judged if skipped and (skipped.action == "failed" or not options.failed)]
+    return due, others, unreachable
 
 
-def _skip_result(options: Options, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
+def _skip_result(options: SendOptions, source: MailSource, outbox: Outbox, draft: Draft) -> Result | None:
     """Return the result of a mail that is not sent, or None if it is due."""
-    broken = _broken(source, draft.recipient)
-    passed = outbox.skip_reason(draft.recipient, draft.content, force=options.force, failed=options.failed)
-    passed = passed or (("failed", broken) if broken else None)
-    return Result(draft.recipient, *passed) if passed else None
+    blocked = _block_reason(source, draft.recipient)
+    skipped = outbox.skip_reason(draft.recipient, draft.content, force=options.force, failed=options.failed)
+    skipped = skipped or (("failed", blocked) if blocked else None)
+    return Result(draft.recipient, *skipped) if skipped else None
 
 
-def _broken(source: MailSource, recipient: Recipient) -> str:
+def _block_reason(source: MailSource, recipient: Recipient) -> str:
     """Return why a recipient gets no mail: a page is broken, or an input could not be read."""
     if recipient.kind not in ("counselor", "secretary"):
         return "；".join(source.unread_students[key] for key in recipient.scope if key in source.unread_students)
-    reasons = source.broken | source.unread
+    reasons = source.broken_pages | source.unread
     return "；".join(sorted({f"{key[1]}{reasons[key[:2]]}" for key in recipient.scope if key[:2] in reasons}))
 
 
@@ -176,19 +179,20 @@ def registrar_drafts(cohort: Cohort, source: MailSource, registrars: Iterable[Re
     for recipient in registrars:
         ((name,),) = recipient.scope
         if rows := source.errata.get(name):
-            content = mail_digest(*(part for row in rows for part in (row.key, row.held, row.given, row.message)))
-            make = partial(_registrar_message, cohort, source, schools[name], recipient, rows)
-            yield Draft(recipient, content, make)
+            values = (value for row in rows for value in (row.key, row.registered, row.submitted, row.message))
+            content = mail_digest(*values)
+            build = partial(_registrar_message, cohort, source, schools[name], recipient, rows)
+            yield Draft(recipient, content, build)
 
 
 def record_reported(source: MailSource, ledger: Ledger, results: Iterable[Result]) -> None:
-    """Record in the ledger which errata were sent. Their students then read that they were reported."""
-    told: set[tuple[str, ...]] = set()
+    """Record in the ledger which errata were sent. Their students then see that they were reported."""
+    schools: set[tuple[str, ...]] = set()
     for result in results:
         earlier = result.action == "skipped" and result.why == UNCHANGED  # sent, then killed before this was recorded
         if result.recipient.kind == "registrar" and (result.action in ("accepted", "written") or earlier):
-            told |= result.recipient.scope
-    for (school,) in sorted(told):
+            schools |= result.recipient.scope
+    for (school,) in sorted(schools):
         record_errata(ledger, source.errata[school], REPORTED, by="mingce send")
 
 

@@ -1,7 +1,7 @@
 """Hand a mail to an SMTP server. 4xx replies are temporary, 5xx final (RFC 5321, 4.2.1).
 
-A connection that is lost before the content's last byte is a temporary failure, after it `unclear`. Each whole reply
-has a deadline: a socket's own timeout restarts with each byte, so a slow server would block the sending for ever.
+A connection that is lost before the content's last byte is a temporary failure, after it `unclear`. Each complete
+reply has a deadline: a socket's timeout restarts with each byte, so a slow server would block sending for ever.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from pipeline.deliver.message import sender_address
 from pipeline.deliver.outbox import Attempt
 from pipeline.errors import ConfigurationError, MingceError
 
-TIMEOUT = 30.0  # seconds for connecting and for each whole reply
-LONGER = 2.0  # times TIMEOUT, for the last reply: servers scan a mail before they accept it (RFC 5321, 4.5.3.2.6)
-LINE, LINES = 8192, 100  # bytes and lines of a reply
-CONTENT = 10.0  # times TIMEOUT, for sending the content
+TIMEOUT = 30.0  # seconds for connecting and for each complete reply
+FINAL_REPLY_FACTOR = 2.0  # times TIMEOUT, because servers scan a mail before the last reply (RFC 5321, 4.5.3.2.6)
+MAX_LINE, MAX_LINES = 8192, 100  # bytes and lines of a reply
+CONTENT_FACTOR = 10.0  # times TIMEOUT
 PER_CONNECTION = 40  # mails; many servers close after 50 or 100
 _CODE = re.compile(rb"[2-5][0-9]{2}")
-_LOST = (smtplib.SMTPServerDisconnected, OSError)
+_CONNECTION_ERRORS = (smtplib.SMTPServerDisconnected, OSError)
 
 
 class ServerError(MingceError):
-    """The mail server cannot be used. Nothing of this mail was handed over."""
+    """The mail server cannot be used. No part of this mail was handed over."""
 
 
 @contextmanager
-def _cut_after(connected: socket.socket | None, seconds: float) -> Generator[None]:
-    """Shut the connection down if the block takes more than `seconds`. Reads and writes in it then fail."""
+def _deadline(connected: socket.socket | None, seconds: float) -> Generator[None]:
+    """Shut the connection down if the block takes more than `seconds`: its reads and writes then fail."""
     if connected is None or connected.fileno() < 0:
         yield
         return
     with socket.fromfd(connected.fileno(), connected.family, connected.type) as twin:  # TLS replaces the socket
-        timer = Timer(seconds, _shut, [twin])
+        timer = Timer(seconds, _shut_down, [twin])
         timer.daemon = True
         timer.start()
         try:
@@ -51,19 +51,19 @@ def _cut_after(connected: socket.socket | None, seconds: float) -> Generator[Non
             timer.join()
 
 
-def _shut(connected: socket.socket) -> None:
+def _shut_down(connected: socket.socket) -> None:
     with suppress(OSError):  # already lost
         connected.shutdown(socket.SHUT_RDWR)
 
 
 class _Client(smtplib.SMTP):
-    """An SMTP client that refuses a cut-off reply, which smtplib accepts. Its timeout is for a whole reply."""
+    """An SMTP client that rejects an incomplete reply, which smtplib accepts. Its timeout is for a complete reply."""
 
     def getreply(self) -> tuple[int, bytes]:
         """Return code (-1 if there is none) and text. Raise `SMTPServerDisconnected` for an incomplete reply."""
         if not self.sock:
             raise smtplib.SMTPServerDisconnected("closed")
-        with _cut_after(self.sock, self.sock.gettimeout() or self.timeout):
+        with _deadline(self.sock, self.sock.gettimeout() or self.timeout):
             try:
                 self.file = reader = self.file or self.sock.makefile("rb")
                 lines = _reply_lines(reader)
@@ -78,8 +78,8 @@ class _Client(smtplib.SMTP):
 def _reply_lines(reader: BinaryIO) -> list[bytes]:
     lines: list[bytes] = []
     while True:
-        line = reader.readline(LINE)
-        if not line.endswith(b"\n") or len(lines) == LINES:
+        line = reader.readline(MAX_LINE)
+        if not line.endswith(b"\n") or len(lines) == MAX_LINES:
             raise ConnectionError
         lines.append(line)
         if line[3:4] != b"-" or not _CODE.fullmatch(line[:3]):
@@ -102,15 +102,15 @@ class SmtpServer:
         self._sent = 0
 
     def send(self, raw: bytes, to: str, claim: Callable[[], None]) -> Attempt:
-        """Hand over one mail; call `claim` right before its content. Raise `ServerError` if every mail will fail."""
+        """Hand over one mail. Call `claim` right before its content. Raise `ServerError` if every mail will fail."""
         try:
             client = self._connected()
-        except (*_LOST, smtplib.SMTPException) as error:
+        except (*_CONNECTION_ERRORS, smtplib.SMTPException) as error:
             code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
             return Attempt("deferred", "connect", code, type(error).__name__)
         try:
             refused = self._mail_from(client) or _refusal("rcpt", *client.rcpt(to))
-        except (*_LOST, smtplib.SMTPException) as error:
+        except (*_CONNECTION_ERRORS, smtplib.SMTPException) as error:
             self._drop()
             return Attempt("deferred", "dialogue", 0, type(error).__name__)
         if refused:
@@ -130,7 +130,7 @@ class SmtpServer:
         if self._client:
             try:
                 self._client.quit()
-            except (*_LOST, smtplib.SMTPException):
+            except (*_CONNECTION_ERRORS, smtplib.SMTPException):
                 pass  # what was accepted stays accepted
             self._client = None
 
@@ -139,17 +139,17 @@ class SmtpServer:
             code, reply = client.docmd("DATA")
             if code != 354:
                 return self._reset(_refusal("data", code, reply) or Attempt("deferred", "data", code))
-            with _cut_after(client.sock, self._timeout * CONTENT):
+            with _deadline(client.sock, self._timeout * CONTENT_FACTOR):
                 client.send(_dot_stuffed(raw))
-        except (*_LOST, smtplib.SMTPResponseException) as error:
+        except (*_CONNECTION_ERRORS, smtplib.SMTPResponseException) as error:
             self._drop()
             return Attempt("deferred", "data", 0, type(error).__name__)  # its end was never sent
         try:
             code, reply = self._last_reply(client)
-        except (*_LOST, smtplib.SMTPResponseException) as error:
+        except (*_CONNECTION_ERRORS, smtplib.SMTPResponseException) as error:
             self._drop()
             return Attempt("unclear", "content", 0, type(error).__name__)
-        if not 200 <= code < 300 and not 400 <= code < 600:  # no answer to what was asked
+        if not 200 <= code < 300 and not 400 <= code < 600:  # no valid reply
             self._drop()
             return Attempt("unclear", "content", 0, "reply")
         refused = _refusal("content", code, reply)
@@ -160,7 +160,7 @@ class SmtpServer:
 
     def _last_reply(self, client: smtplib.SMTP) -> tuple[int, bytes]:
         assert client.sock
-        client.sock.settimeout(self._timeout * LONGER)
+        client.sock.settimeout(self._timeout * FINAL_REPLY_FACTOR)
         try:
             return client.getreply()
         finally:
@@ -176,12 +176,12 @@ class SmtpServer:
         return self._client
 
     def _reset(self, outcome: Attempt) -> Attempt:
-        """Prepare for the next mail; return this one's outcome. 421 means that the server closes the connection."""
+        """Prepare for the next mail, and return `outcome`. 421 means that the server closes the connection."""
         try:
             if self._client and outcome.code != 421:
                 self._client.rset()
                 return outcome
-        except (*_LOST, smtplib.SMTPException):
+        except (*_CONNECTION_ERRORS, smtplib.SMTPException):
             pass  # then connect anew
         self._drop()
         return outcome
@@ -210,7 +210,7 @@ def connect_smtp(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> 
         else:
             client = _Client(mail.server, mail.port, host, timeout=timeout)
         if mail.security == "starttls":
-            with _cut_after(client.sock, timeout * 2):
+            with _deadline(client.sock, timeout * 2):
                 client.starttls(context=context)
             client.ehlo()
         if mail.user and password:
@@ -220,54 +220,54 @@ def connect_smtp(mail: Mail, password: str | None, timeout: float = TIMEOUT) -> 
     except (OSError, smtplib.SMTPException) as error:
         if client:
             client.close()
-        raise _named(error, where) from None
+        raise _server_error(error, where) from None
 
 
-def _named(error: Exception, where: str) -> Exception:
-    """Return a `ServerError` with a remedy if the error is final for every mail, else the error."""
+def _server_error(error: Exception, where: str) -> Exception:
+    """Return a `ServerError` with a remedy if the error is final for every mail, else the error itself."""
     final = isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
     check = "请核对 [mail] 的 port 与 security"
-    told: tuple[str, str] | None = None
+    message: tuple[str, str] | None = None
     if isinstance(error, ssl.SSLCertVerificationError):
-        told = "邮件服务器的证书不可信", "请核对服务器名称，或请网络中心更新证书"
+        message = "邮件服务器的证书不可信", "请核对服务器名称，或请网络中心更新证书"
     elif isinstance(error, smtplib.SMTPNotSupportedError):
-        told = "邮件服务器不支持加密或登录", check
+        message = "邮件服务器不支持加密或登录", check
     elif isinstance(error, smtplib.SMTPAuthenticationError) and final:
-        told = "邮件服务器拒绝登录", "请核对 [mail] user 与密码（很多邮箱要用授权码，不是网页密码）"
+        message = "邮件服务器拒绝登录", "请核对 [mail] user 与密码（很多邮箱要用授权码，不是网页密码）"
     elif type(error) is smtplib.SMTPException:  # smtplib's error if both know no common way to log in
-        told = "邮件服务器的登录方式不受支持", "请联系网络中心，开启 PLAIN 或 LOGIN 登录"
+        message = "邮件服务器的登录方式不受支持", "请联系网络中心，开启 PLAIN 或 LOGIN 登录"
     elif isinstance(error, ssl.SSLError):
-        told = "与邮件服务器加密失败", check
+        message = "与邮件服务器加密失败", check
     elif isinstance(error, smtplib.SMTPResponseException) and final:
-        told = f"邮件服务器拒绝连接（{error.smtp_code}）", "请联系网络中心"
-    return ServerError(told[0], where=where, remedy=told[1]) if told else error
+        message = f"邮件服务器拒绝连接（{error.smtp_code}）", "请联系网络中心"
+    return ServerError(message[0], where=where, remedy=message[1]) if message else error
 
 
 def password_of(mail: Mail) -> str | None:
-    """Return MINGCE_MAIL_PASSWORD or the keyring's (service mingce, name of the user).
+    """Return the password of MINGCE_MAIL_PASSWORD, else of the keyring (service mingce, user name).
 
     Raises:
         ConfigurationError: the user has no password, or one that is not ASCII.
     """
     if not mail.user:
         return None
-    found = os.environ.get("MINGCE_MAIL_PASSWORD")
-    if not found:
+    password = os.environ.get("MINGCE_MAIL_PASSWORD")
+    if not password:
         import keyring
         from keyring.errors import KeyringError
 
         with suppress(KeyringError):  # this machine has none
-            found = keyring.get_password("mingce", mail.user)
-    if not found:
-        told = (
+            password = keyring.get_password("mingce", mail.user)
+    if not password:
+        message = (
             f"[mail] user：没有 {mail.user} 的密码。请设置环境变量 MINGCE_MAIL_PASSWORD，"
             f"或执行 keyring set mingce {mail.user} 存入系统钥匙串"
         )
-        raise ConfigurationError([told], where="cohort.toml")
-    if not found.isascii():  # smtplib sends ASCII only; other characters come from an input method
-        told = "[mail] user 的密码里有全角字符或汉字。请切换到英文输入法，重新设置密码（授权码）"
-        raise ConfigurationError([told], where="cohort.toml")
-    return found
+        raise ConfigurationError([message], where="cohort.toml")
+    if not password.isascii():  # smtplib sends ASCII only; other characters come from an input method
+        message = "[mail] user 的密码里有全角字符或汉字。请切换到英文输入法，重新设置密码（授权码）"
+        raise ConfigurationError([message], where="cohort.toml")
+    return password
 
 
 def _refusal(stage: str, code: int, reply: bytes | str) -> Attempt | None:

@@ -1,4 +1,4 @@
-"""A finished run, opened for sending. Nothing is sent of a college whose page or input is incomplete."""
+"""A complete run, loaded for sending. No mail is sent about a college whose page or input is incomplete."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from pipeline.papers.errata import REPORTED, Erratum, errata_of
 from pipeline.review.decisions import standing_decisions
 from pipeline.review.ledger import open_ledger
 from pipeline.review.scope_decisions import YEARS
-from pipeline.run_folder import counts, latest_folder, read_summary, unread_of
+from pipeline.run_folder import is_full_run, latest_folder, read_summary, unread_of
 from pipeline.summary import YEARS_REMEDY, with_answers, year_questions
 from pipeline.tables import POSITION
 from pipeline.view.people import People
 from pipeline.view.run_tables import Run, college_folder, token
 
 _Grouped = tuple[pd.DataFrame, Any]
-"""A table and, by class or college, the places of its rows."""
+"""A table, and its row positions by class or college."""
 
 
 @dataclass(frozen=True)
 class MailSource:
-    """The tables of one complete run, and the colleges of which nothing may be sent."""
+    """The tables of a complete run, and the colleges about which no mail may be sent."""
 
     run: Run
     schools: tuple[School, ...]
@@ -45,12 +45,12 @@ class MailSource:
     college_people: pd.DataFrame
     course: pd.DataFrame
     window: Window
-    broken: dict[Key, str] = field(default_factory=dict[Key, str])
+    broken_pages: dict[Key, str] = field(default_factory=dict[Key, str])
     """(school, college) to the reason why its pages may not be sent."""
     unread: dict[Key, str] = field(default_factory=dict[Key, str])
-    """(school, college) to the input that was not read. Nothing is sent about it, not even to its students."""
+    """(school, college) to the input that was not read. Neither staff nor students get a mail about it."""
     extras: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=SCOPES["counselor"]))
-    """Submissions of people outside the rosters: the `school`, `college`, `class_name` that each claims."""
+    """Submissions of people outside the rosters: the `school`, `college` and `class_name` of each."""
     reports: pd.DataFrame = field(default_factory=pd.DataFrame)
     """The ledger's entries on errata."""
     decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -58,12 +58,13 @@ class MailSource:
 
     def people(self, recipient: Recipient) -> People:
         """Return the view of a counselor's classes, or of a secretary's colleges."""
-        roster, findings, course, extras = (_rows_of(part, recipient.scope) for part in self._places[recipient.kind])
-        roster = roster.reset_index(drop=True)
-        return People(roster, findings, course, self.run.as_of, self.window, len(extras), self.returned)
+        tables = self._by_scope[recipient.kind]
+        roster, findings, course, extras = (_rows_of(table, recipient.scope) for table in tables)
+        roster, as_of = roster.reset_index(drop=True), self.run.as_of
+        return People(roster, findings, course, as_of, self.window, len(extras), self.returned)
 
     @cached_property
-    def _places(self) -> dict[str, list[_Grouped]]:
+    def _by_scope(self) -> dict[str, list[_Grouped]]:
         parts = (self.roster, self.findings, self.course, self.extras)
         return {kind: [(part, part.groupby(key, sort=False).indices) for part in parts] for kind, key in SCOPES.items()}
 
@@ -77,30 +78,30 @@ class MailSource:
     @cached_property
     def returned(self) -> dict[tuple[str, str], str]:
         """(school, student number) to the reason that was given when the submission was returned."""
-        names, stand = {school.code: school.name for school in self.schools}, standing_decisions(self.decisions)
-        given = stand[(stand["decision"] == "returned") & (stand["why"] != "")]
-        columns = zip(given["school_code"], given["student_number"], given["why"], strict=True)
+        names, standing = {school.code: school.name for school in self.schools}, standing_decisions(self.decisions)
+        returned = standing[(standing["decision"] == "returned") & (standing["why"] != "")]
+        columns = zip(returned["school_code"], returned["student_number"], returned["why"], strict=True)
         return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
 
     @cached_property
     def changed(self) -> set[Key]:
-        """(school, college) whose data have changed since the signature."""
+        """The (school, college) whose data changed after the signature."""
         keys = self.roster[["school", "college"]].drop_duplicates().itertuples(index=False, name=None)
         return {key for key in keys if self.run.state(self.run.code_of(key[0]), key[1]).get("signature_broken")}
 
     @cached_property
     def errata(self) -> dict[str, list[Erratum]]:
-        """The errata of each school whose registry was read, by its name, if a registrar or student hears of any."""
-        told = bool((self.reports["action"] == REPORTED).any())
+        """The errata by school name, if a registrar or student is informed. Schools with unread registry have none."""
+        any_reported = bool((self.reports["action"] == REPORTED).any())
         unread = {key[0] for key, why in self.unread.items() if "学籍库" in why}
-        asked = [each for each in self.schools if each.name not in unread and (told or each.registrar)]
-        return {school.name: errata_of(self.run, school, self.reports) for school in asked}
+        schools = [school for school in self.schools if any_reported or school.registrar]
+        return {each.name: errata_of(self.run, each, self.reports) for each in schools if each.name not in unread}
 
 
-def _rows_of(part: _Grouped, scope: Iterable[Key]) -> pd.DataFrame:
-    frame, rows = part
-    own = [rows[key] for key in scope if key in rows]
-    return frame.iloc[np.sort(np.concatenate(own))] if own else frame.iloc[:0]
+def _rows_of(grouped: _Grouped, scope: Iterable[Key]) -> pd.DataFrame:
+    frame, rows = grouped
+    positions = [rows[key] for key in scope if key in rows]
+    return frame.iloc[np.sort(np.concatenate(positions))] if positions else frame.iloc[:0]
 
 
 def run_to_send(cohort: Cohort) -> Path:
@@ -123,29 +124,29 @@ def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
     summary = read_summary(folder)
     if summary is None:
         raise RefusedError("运行摘要 summary.json 读不出", where=folder.name, remedy="请重新执行 mingce run")
-    if not counts(summary) or summary.get("command", "run") != "run":
+    if not is_full_run(summary) or summary.get("command", "run") != "run":
         raise RefusedError(
             "这次运行不完整，不能据此寄送", where=folder.name, remedy="请重新执行 mingce run，全部院系完成后再寄送"
         )
     run = Run(folder.resolve(), summary)
     columns = ["submission_id", "school", "class_name", "student_number", "name", "submitted_at", "email", *POSITION]
-    own = ("roster", "findings", "colleges", "counselors", "college_people", "course")
-    tables = {name: run.table(name) for name in own} | {"submissions": run.table("submissions", columns)}
+    names = ("roster", "findings", "colleges", "counselors", "college_people", "course")
+    tables = {name: run.table(name) for name in names} | {"submissions": run.table("submissions", columns)}
     colleges = list(tables["roster"][["school", "college"]].drop_duplicates().itertuples(index=False, name=None))
-    told = {key: unread_of(summary, cohort.code_of(key[0]), key[1]) for key in colleges}
+    unread = {key: unread_of(summary, cohort.code_of(key[0]), key[1]) for key in colleges}
     with open_ledger(cohort) as ledger:
-        asked = year_questions(with_answers(summary, ledger.entries(YEARS)))
+        questions = year_questions(with_answers(summary, ledger.entries(YEARS)))
         decisions, reports = ledger.entries("decision"), ledger.entries(ERRATA_KIND)
-    if asked:
-        lines = [line.removesuffix(YEARS_REMEDY) for line in asked]
+    if questions:
+        lines = [line.removesuffix(YEARS_REMEDY) for line in questions]
         raise RefusedError("；".join(lines), where=folder.name, remedy=YEARS_REMEDY)
     return MailSource(
         run,
         cohort.schools,
         **tables,
         window=cohort.window,
-        broken=_broken(run, colleges),
-        unread={key: f"：这次运行{lacking}" for key, lacking in told.items() if lacking},
+        broken_pages=_incomplete_pages(run, colleges),
+        unread={key: f"：这次运行{reason}" for key, reason in unread.items() if reason},
         decisions=decisions,
         extras=_extras(run, tables["submissions"]),
         reports=reports,
@@ -157,12 +158,12 @@ def _extras(run: Run, submissions: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=SCOPES["counselor"])
     differences = run.table("differences", ["school", "college", "kind", "submission_id"])
     extras = differences[differences["kind"] == "extra"]
-    claimed = submissions[["submission_id", "class_name"]].drop_duplicates("submission_id")
-    return extras.merge(claimed, on="submission_id", how="left").fillna("")[SCOPES["counselor"]]
+    classes = submissions[["submission_id", "class_name"]].drop_duplicates("submission_id")
+    return extras.merge(classes, on="submission_id", how="left").fillna("")[SCOPES["counselor"]]
 
 
-def _broken(run: Run, colleges: list[tuple[str, str]]) -> dict[Key, str]:
-    """Return the colleges whose page is missing, incomplete, a page of failure, or another college's."""
+def _incomplete_pages(run: Run, colleges: list[tuple[str, str]]) -> dict[Key, str]:
+    """Return the colleges whose page is missing, incomplete, failed, or another college's, with the reason."""
     tokens = {key: token(run.run_id, run.code_of(key[0]), key[1]) for key in colleges}
     broken: dict[Key, str] = {}
     for key in colleges:

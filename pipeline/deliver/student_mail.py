@@ -35,14 +35,14 @@ from pipeline.view.answers import reported_in_words
 from pipeline.view.run_tables import Run
 
 LABELS = ("确认码", "邮箱确认码", "邮箱验证码", "验证码")
-"""Headings under which the sheet may carry the code; none of them is a field of the form."""
+"""Headings of the sheet's column of codes. None of them is a field of the form."""
 
 
 def code_key(cohort: Cohort) -> bytes:
-    """Return the cohort's secret: MINGCE_CODE_KEY, or a file in the ledger's folder that is made at first use."""
-    given = os.environ.get("MINGCE_CODE_KEY")
-    if given:
-        return given.encode()
+    """Return the cohort's secret: MINGCE_CODE_KEY, else a file in the ledger's folder, created at first use."""
+    secret = os.environ.get("MINGCE_CODE_KEY")
+    if secret:
+        return secret.encode()
     path = cohort.folder / ".mingce" / "confirmation.key"
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), mode=0o600):  # two processes make one key
@@ -58,7 +58,7 @@ def code_for(key: bytes, cohort: str, school_code: str, student_number: str, add
 
 
 def is_code(typed: str, code: str) -> bool:
-    """Return whether a typed text is the code. Width, case, hyphens, spaces and look-alikes do not matter."""
+    """Return whether a typed text is the code. Width, case, hyphens, spaces and similar characters do not matter."""
     return hmac.compare_digest(decode_base32(typed).encode(), code.encode())
 
 
@@ -66,10 +66,10 @@ COLUMNS = ["school", "student_number", "submitted", "proved", "known"]
 
 
 def student_addresses(cohort: Cohort, source: MailSource) -> pd.DataFrame:
-    """Return by roster student `school`, `student_number` and three addresses, "" if there is none.
+    """Return for each roster student `school`, `student_number` and three addresses ("": none).
 
-    `submitted` is in the submission that counts. `proved` is the same if its code was typed into the sheet. `known` is
-    from the registry, or from last year's submissions.
+    `submitted` is from the submission that counts. `proved` is the same, if its code was typed into the sheet. `known`
+    is from the registry, else from last year's submissions.
     """
     roster = source.roster[["school", "student_number", "submission_id"]].astype("str")
     emails = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["email"].to_dict()
@@ -89,8 +89,8 @@ def _known_addresses(cohort: Cohort, run: Run) -> dict[tuple[str, str], str]:
     if not run.has("registry"):
         return {}
     registry = run.table("registry")
-    own = _addresses(registry) if "email" in registry else {}  # an earlier version's runs have none
-    return _last_year(cohort, registry) | own
+    registered = _addresses(registry) if "email" in registry else {}  # an earlier version's runs have none
+    return _last_year(cohort, registry) | registered
 
 
 def _last_year(cohort: Cohort, registry: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -108,12 +108,12 @@ def _last_year(cohort: Cohort, registry: pd.DataFrame) -> dict[tuple[str, str], 
 
 
 def _addresses(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
-    found = zip(rows["school"], rows["student_number"], rows["email"].map(clean_address), strict=True)
-    return {(str(school), str(number)): address for school, number, address in found if address}
+    columns = zip(rows["school"], rows["student_number"], rows["email"].map(clean_address), strict=True)
+    return {(str(school), str(number)): address for school, number, address in columns if address}
 
 
 def _typed_codes(source: MailSource) -> dict[str, str]:
-    """Return the codes typed into the sheet, by submission. They are extra columns, no fields of the form."""
+    """Return the codes typed into the sheet, by submission id. They are in extra columns."""
     try:
         extras = source.run.table("extras")
     except InputError:
@@ -128,17 +128,17 @@ _LONGEST_GIVEN = 60  # characters of a given value that a mail repeats
 
 
 def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) -> Iterator[Draft]:
-    """Yield a mail for each student with a proved or known address: own state and corrections, nothing else."""
-    mends, reported = _corrections(source.findings), first_reported(source.errata)
+    """Yield a mail for each student with a proved or known address. It holds only state and corrections."""
+    corrections, reported = _corrections(source.findings), first_reported(source.errata)
     columns = ["school", "student_number", "submission_id", "status"]
-    own_names = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["name"]
+    names = source.submissions.drop_duplicates("submission_id").set_index("submission_id")["name"]
     where = addresses["proved"].where(addresses["proved"].ne(""), addresses["known"])
     for row, address in zip(source.roster[columns].itertuples(index=False, name=None), where, strict=True):
         school, number, submission, status = map(str, row)
-        name = str(own_names.get(submission, ""))  # as submitted, because the roster's is the registry's
+        name = str(names.get(submission, ""))  # as submitted, because the roster's is the registry's
         if not address:
             continue
-        items = mends.get(submission, ()) if status == "correct" and submission else ()
+        items = corrections.get(submission, ()) if status == "correct" and submission else ()
         if status == "returned" and (school, number) in source.returned:
             items = (("退回原因", mask(source.returned[school, number]), ""),)
         state = states()[status]
@@ -156,8 +156,8 @@ def student_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) 
 def invitation_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFrame) -> Iterator[Draft]:
     """Yield the mails of `--invite`: invitations with a code, codes, and notices of change.
 
-    A submitted address without proof gets its code, sent to the known address if there is one, because that proves the
-    person and not only a mailbox. A known address learns that another one was proved instead.
+    The code of an unproved address is sent to the known address if there is one, because that proves the person and
+    not only a mailbox. A known address is informed when another one was proved.
     """
     key = code_key(cohort)
     for row in addresses[COLUMNS].itertuples(index=False, name=None):
@@ -174,14 +174,14 @@ def invitation_drafts(cohort: Cohort, source: MailSource, addresses: pd.DataFram
 def _code_mail(
     cohort: Cohort, key: bytes, kind: Kind, student: tuple[str, str], to: str, address: str, as_of: date
 ) -> Draft:
-    """Return the mail to `to` about `address`. A notice of change has no code."""
+    """Return the mail to `to` about `address`. The kind `changed` has no code."""
     school, number = student
     code = code_for(key, cohort.name, cohort.code_of(school), number, address)
-    # an address without proof learns nothing of the student, not even the name
+    # a mail to an unproved address holds no data of the student, not even the name
     recipient = Recipient(kind, to, (), frozenset({student}))
-    words = report_table("words")["invitations"]["confirm_new" if kind == "confirm" and to != address else kind]
+    texts = report_table("words")["invitations"]["confirm_new" if kind == "confirm" and to != address else kind]
     values = {
-        **words, "lead": words["lead"].format(cohort=cohort.name, school=school, address=mask(address)),
+        **texts, "lead": texts["lead"].format(cohort=cohort.name, school=school, address=mask(address)),
         "code": "" if kind == "changed" else code,
         "code_note": "填入表格的“确认码”一列，即可证明这个邮箱是您本人的。请不要告诉他人。",
         "deadline": _deadline(cohort, as_of),
@@ -201,16 +201,17 @@ def _message(cohort: Cohort, recipient: Recipient, values: Mapping[str, object])
 
 
 def _corrections(findings: pd.DataFrame) -> dict[str, tuple[tuple[str, str, str], ...]]:
-    """Return by submission what the student must correct: label of the field, advice, value given."""
-    own = one_per_mistake(open_critical(findings[findings["actor"] == "student"]))
-    found: dict[str, list[tuple[str, str, str]]] = {}
+    """Return by submission id what the student must correct: field label, advice, submitted value."""
+    mistakes = one_per_mistake(open_critical(findings[findings["actor"] == "student"]))
+    corrections: dict[str, list[tuple[str, str, str]]] = {}
     columns = ["submission_id", "field", "message", "given", "expected"]
-    for submission, field, message, given, expected in own[columns].astype("str").itertuples(index=False, name=None):
+    rows = mistakes[columns].astype("str").itertuples(index=False, name=None)
+    for submission, field, message, given, expected in rows:
         quotes = expected and expected in message and expected not in given  # the registry's value is not for students
-        told = "请核对这一项后重新填写" if quotes else mask(message)
-        shown = mask(given) if len(given) <= _LONGEST_GIVEN else ""
-        found.setdefault(submission, []).append((fields.label(field) or "信息", told, shown))
-    return {submission: tuple(dict.fromkeys(items)) for submission, items in found.items()}
+        advice = "请核对这一项后重新填写" if quotes else mask(message)
+        value = mask(given) if len(given) <= _LONGEST_GIVEN else ""
+        corrections.setdefault(submission, []).append((fields.label(field) or "信息", advice, value))
+    return {submission: tuple(dict.fromkeys(items)) for submission, items in corrections.items()}
 
 
 def _deadline(cohort: Cohort, as_of: date) -> str:

@@ -1,7 +1,7 @@
 """Write states and advice back to Google Sheets, into a protected worksheet of our own (认证结果).
 
 Measured: writing into students' rows while they sort, insert and delete put 54 to 60 of 60 states on wrong rows, even
-after a re-read. So no write addresses a row that students can move: one call replaces the whole worksheet.
+after a re-read. So one call replaces a complete worksheet that students cannot edit.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from pipeline.view.run_tables import load_run
 
 _TRIES = 3  # attempts, because the worksheet may be renamed or removed meanwhile
 _COLOURED = ("done", "fix", "missing")
-"""The families of states whose cells are coloured: who is done, and who has something to do."""
+"""The families of states whose cells are coloured."""
 
 Values = list[list[str]]
 
 
 @dataclass(frozen=True)
 class SheetAnswers:
-    """The rows of one spreadsheet. `counts` and `before` are students by state, now and in the old rows.
+    """The rows of one spreadsheet. `counts` and `previous` are students by state, now and in the old rows.
 
     `changed`: student numbers (with school if repeated) whose row differs in more than the time. `cost`: the calls.
     """
@@ -43,33 +43,33 @@ class SheetAnswers:
     title: str
     rows: int
     counts: dict[str, int]
-    before: dict[str, int]
+    previous: dict[str, int]
     changed: list[str]
     written: bool
     cost: str
 
 
 @dataclass(frozen=True)
-class Summary:
-    """The result by spreadsheet, and the number of students who are in none."""
+class WriteBack:
+    """The results by spreadsheet, and the number of students that are in no spreadsheet."""
 
     sheets: list[SheetAnswers]
     unplaced: int
 
 
-def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, patience: RetryPolicy | None = None) -> Summary:
+def write_answers(cohort: Cohort, run: Path, dry_run: bool = False, *, retry: RetryPolicy | None = None) -> WriteBack:
     """Write the answers of `run` into the answers spreadsheet, or into each spreadsheet of submissions.
 
-    A `dry_run` writes nothing, and requests no permission to write.
+    A `dry_run` writes nothing, and does not request the scope for writing.
 
     Raises:
         RefusedError: the cohort has no Google sheet.
         PartialError, InputError: no access, or Google did not answer within attempts and time.
     """
     rows = answer_rows(run, reported_students(cohort, load_run(run)))
-    placed = place_rows(rows, targets(cohort), alone=cohort.google.answers is not None)
-    sheets = [_write_one(cohort, key, part, dry_run, patience) for key, part in placed.items()]
-    return Summary(sheets, unplaced=len(rows) - sum(len(part) for part in placed.values()))
+    placed = place_rows(rows, targets(cohort), single=cohort.google.answers is not None)
+    sheets = [_write_one(cohort, key, part, dry_run, retry) for key, part in placed.items()]
+    return WriteBack(sheets, unplaced=len(rows) - sum(len(part) for part in placed.values()))
 
 
 def targets(cohort: Cohort) -> list[str]:
@@ -84,9 +84,9 @@ def targets(cohort: Cohort) -> list[str]:
     return list(dict.fromkeys(spreadsheet_key(key) for key in keys))
 
 
-def place_rows(rows: pd.DataFrame, keys: list[str], *, alone: bool) -> dict[str, pd.DataFrame]:
-    """Return the rows by spreadsheet. Of several, each gets the classes that submitted there, so none sees another."""
-    if alone or len(keys) == 1:
+def place_rows(rows: pd.DataFrame, keys: list[str], *, single: bool) -> dict[str, pd.DataFrame]:
+    """Return the rows by spreadsheet. Of several, each gets only the classes that submitted there."""
+    if single or len(keys) == 1:
         return {keys[0]: rows.drop(columns="file")}
     is_sheet = rows["file"].str.startswith(GSHEET)
     submitted = rows[is_sheet].assign(key=rows.loc[is_sheet, "file"].map(lambda name: parse_source(str(name))[0]))
@@ -97,28 +97,28 @@ def place_rows(rows: pd.DataFrame, keys: list[str], *, alone: bool) -> dict[str,
 
 
 def _write_one(
-    cohort: Cohort, key: str, rows: pd.DataFrame, dry_run: bool, patience: RetryPolicy | None
+    cohort: Cohort, key: str, rows: pd.DataFrame, dry_run: bool, retry: RetryPolicy | None
 ) -> SheetAnswers:  # fmt: skip
-    client = connect_google(cohort, write=not dry_run, patience=patience)
+    client = connect_google(cohort, write=not dry_run, retry=retry)
     book = read_book(client, key, formats=True)
     tab = book.answers()
-    (seen,) = client.read_values(key, [tab.whole], {"prettyPrint": "false"}) if tab else ([],)
-    current = [[str(cell) for cell in row] for row in seen]
+    (values,) = client.read_values(key, [tab.full_range], {"prettyPrint": "false"}) if tab else ([],)
+    current = [[str(cell) for cell in row] for row in values]
     if tab and ANSWERS_MARK not in tab.protections and current and current[0] != HEADER:
         remedy = f"请给那张工作表改名，系统会另建一张 {ANSWERS_TITLE}"
         what = f"已有一张名为 {ANSWERS_TITLE} 的工作表，不是系统建的，没有改动"
         raise RefusedError(what, where=book.title, remedy=remedy)
     if not dry_run:
         _replace(client, book, [HEADER, *rows.to_numpy().tolist()], len(current))
-    before = _frame(current)
+    previous = _frame(current)
     return SheetAnswers(
-        key, book.title, len(rows), _counts(rows), _counts(before), _changed(before, rows), not dry_run,
+        key, book.title, len(rows), _counts(rows), _counts(previous), _changed(previous, rows), not dry_run,
         str(client.calls),
     )  # fmt: skip
 
 
 def _frame(values: Values) -> pd.DataFrame:
-    """Return the old rows by our header; blank ones if the header is another."""
+    """Return the old rows with the columns `HEADER`, all blank if the header differs."""
     header = values[0] if values else []
     rows = [row + [""] * (len(header) - len(row)) for row in values[1:]]
     frame = pd.DataFrame([row[: len(header)] for row in rows], columns=pd.Index(header), dtype="str")
@@ -131,27 +131,27 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
     return {state: int(counts[state]) for state in STATUSES.values() if state in counts}
 
 
-def _changed(before: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """Return the student numbers whose row is new, gone, or differs in more than the time of the check."""
-    told = [name for name in HEADER if name != TIME]
-    old = before[before[NUMBER] != ""].drop_duplicates(KEY)
-    both = rows[told].merge(old[told], on=told, how="outer", indicator=True)
-    differing = both.loc[both["_merge"] != "both", KEY].drop_duplicates().sort_values(KEY)
+def _changed(previous: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Return the student numbers whose row was added, removed, or differs in more than the time of the check."""
+    compared = [name for name in HEADER if name != TIME]
+    old = previous[previous[NUMBER] != ""].drop_duplicates(KEY)
+    merged = rows[compared].merge(old[compared], on=compared, how="outer", indicator=True)
+    differing = merged.loc[merged["_merge"] != "both", KEY].drop_duplicates().sort_values(KEY)
     repeats = set(differing.loc[differing[NUMBER].duplicated(keep=False), NUMBER])
     return [f"{school}/{number}" if number in repeats else number for school, number in differing.to_numpy().tolist()]
 
 
 def _replace(client: SheetsClient, book: Book, values: Values, old_rows: int) -> None:
-    """Replace all that our worksheet holds: first its structure, then its content in one call."""
+    """Update the structure of the answers worksheet, then replace its content in one call."""
     for attempt in range(_TRIES):
         try:
             tab = _prepare(client, book, len(values))
-            return _put(client, tab, book.key, values, max(old_rows, len(values)))
+            return _write_values(client, tab, book.key, values, max(old_rows, len(values)))
         except RejectedRequestError:  # protected, or renamed or removed since it was listed: nothing was written
             book = read_book(client, book.key, formats=True)
-            own = book.answers()
-            if own is not None and own.locked:
-                raise refused_by_protection(client, book, own) from None
+            tab = book.answers()
+            if tab is not None and tab.locked:
+                raise refused_by_protection(client, book, tab) from None
             if attempt == _TRIES - 1:
                 raise
     return None
@@ -189,13 +189,13 @@ def _tab(book: Book) -> Tab:
 
 
 def structure_requests(tab: Tab, rows: int, address: str) -> list[dict[str, Any]]:
-    """Return batch requests for what `tab` lacks: size, text format, protection, colours."""
+    """Return the batch requests that complete `tab`: size, text format, protection, colours."""
     requests: list[dict[str, Any]] = []
     if tab.rows < rows or tab.columns < len(HEADER):
         grid = {"rowCount": max(tab.rows, rows), "columnCount": max(tab.columns, len(HEADER))}
         size = {"properties": {"sheetId": tab.id, "gridProperties": grid}}
-        named = "gridProperties.rowCount,gridProperties.columnCount"
-        requests.append({"updateSheetProperties": {**size, "fields": named}})
+        grid_fields = "gridProperties.rowCount,gridProperties.columnCount"
+        requests.append({"updateSheetProperties": {**size, "fields": grid_fields}})
     if ANSWERS_MARK not in tab.protections:
         text = {"userEnteredFormat": {"numberFormat": {"type": "TEXT"}, "wrapStrategy": "WRAP"}}
         fields = "userEnteredFormat.numberFormat,userEnteredFormat.wrapStrategy"
@@ -211,7 +211,7 @@ def structure_requests(tab: Tab, rows: int, address: str) -> list[dict[str, Any]
 
 
 def _coloured(rule: dict[str, Any]) -> str:
-    """Return the state that a conditional format colours. Formats have no name to find them by."""
+    """Return the state that a conditional format colours, or "". Formats have no name."""
     condition = rule.get("booleanRule", {}).get("condition", {})
     values = condition.get("values") or [{}]
     return str(values[0].get("userEnteredValue", "")) if condition.get("type") == "TEXT_EQ" else ""
@@ -220,7 +220,7 @@ def _coloured(rule: dict[str, Any]) -> str:
 def _colour(tab: Tab, state: State) -> dict[str, Any]:
     column = HEADER.index(STATE)
     shade = tint(theme().family(state.family).fill, 0.4)
-    red, green, blue = (int(shade[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (int(shade[start : start + 2], 16) / 255 for start in (1, 3, 5))
     rule = {
         "ranges": [{"sheetId": tab.id, "startRowIndex": 1, "startColumnIndex": column, "endColumnIndex": column + 1}],
         "booleanRule": {
@@ -231,13 +231,13 @@ def _colour(tab: Tab, state: State) -> dict[str, Any]:
     return {"addConditionalFormatRule": {"rule": rule, "index": 0}}
 
 
-def _put(client: SheetsClient, tab: Tab, key: str, values: Values, rows: int) -> None:
+def _write_values(client: SheetsClient, tab: Tab, key: str, values: Values, rows: int) -> None:
     blank = [[""] * len(HEADER)] * (rows - len(values))
     area = absolute_range_name(tab.title, f"A1:{rowcol_to_a1(rows, len(HEADER))}")
     body = {"valueInputOption": "RAW", "data": [{"range": area, "majorDimension": "ROWS", "values": values + blank}]}
 
-    def done() -> bool:
-        (seen,) = client.read_values(key, [area], {"prettyPrint": "false"})
-        return [[*map(str, row), *[""] * (len(HEADER) - len(row))] for row in seen] == values
+    def written() -> bool:
+        (stored,) = client.read_values(key, [area], {"prettyPrint": "false"})
+        return [[*map(str, row), *[""] * (len(HEADER) - len(row))] for row in stored] == values
 
-    client.write(lambda: client.values_batch_update(key, body), done)
+    client.write(lambda: client.values_batch_update(key, body), written)

@@ -25,9 +25,8 @@ from pipeline.lock import cohort_lock
 from pipeline.review.chain import Entry
 from pipeline.review.decision_rows import decision_files
 from pipeline.review.ledger import Ledger, open_ledger
-from pipeline.review.review_snapshot import newest_run
 from pipeline.review.signatures import college_states
-from pipeline.run_folder import latest_run, read_summary
+from pipeline.run_folder import latest_run, newest_full_run, read_summary
 from pipeline.tables import read_table, write_table
 
 _COUNT_TABLES = ("headcount", "colleges", "course")  # tables without persons
@@ -71,10 +70,7 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
     before = now - timedelta(days=cohort.keep.inputs)
     runs = {run: read_summary(run) or {} for run in _entries_of(root / "runs") if run.is_dir()}
     started = {run: _started_at(run, summary) for run, summary in runs.items()}
-    latest = latest_run(root)
-    newest = {latest[0]} if latest else set[Path]()  # the runs in use
-    with suppress(RefusedError):  # decisions are made on none yet
-        newest.add(newest_run(cohort))
+    newest = {run[0] for run in (latest_run(root), newest_full_run(root)) if run}  # in use, or basis of decisions
     old = [
         run for run in runs if started[run] < before and run not in newest and (_was_killed(run) or any(_personal(run)))
     ]

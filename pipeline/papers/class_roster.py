@@ -1,4 +1,4 @@
-"""The students of a college or class for papers, and 核对签名表, on which students check and sign their own data."""
+"""The students of a college or class, and 核对签名表: the sheet on which students check and sign their own data."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Students:
     certified: frozenset[str]
     """The submissions whose identity is certified."""
     class_name: str = ""
-    within: tuple[Students, np.ndarray] | None = None
-    """Of a class: its college, which computes marks and lines for all classes at once, and its rows of that roster."""
+    college_rows: tuple[Students, np.ndarray] | None = None
+    """For a class: its college, and the class's rows in the college's roster. Marks are computed once per college."""
 
     @cached_property
     def submitted(self) -> Frame:
@@ -61,9 +61,9 @@ class Students:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of students by the word of their state, if there are any."""
-        found = self.roster["status"].value_counts()
-        return {word: int(found[name]) for name, word in STATUSES.items() if name in found}
+        """The number of students by word of state. States without students are left out."""
+        numbers = self.roster["status"].value_counts()
+        return {word: int(numbers[name]) for name, word in STATUSES.items() if name in numbers}
 
     @property
     def counselors(self) -> str:
@@ -71,7 +71,7 @@ class Students:
         return "、".join(dict.fromkeys(filter(None, self.roster["counselor"])))
 
     def by_class(self) -> Iterator[Students]:
-        """Yield the students of each class, by name. A class may have students outside the cohort only."""
+        """Yield the students of each class, sorted by name. All students of a class may be outside the cohort."""
         for name in sorted({*self.roster["class_name"], *self.outside["class_name"]}):
             yield self.of_class(str(name))
 
@@ -80,85 +80,85 @@ class Students:
         rows = np.flatnonzero(self.roster["class_name"] == name)
         outside = self.outside[self.outside["class_name"] == name].reset_index(drop=True)
         roster = self.roster.iloc[rows].reset_index(drop=True)
-        return replace(self, roster=roster, outside=outside, class_name=name, within=(self, rows))
+        return replace(self, roster=roster, outside=outside, class_name=name, college_rows=(self, rows))
 
     @cached_property
     def marks(self) -> Frame:
-        """For each roster row and registry field `EQUAL`, `DIFFERS` or `UNCOMPARED`, by the findings.
+        """`EQUAL`, `DIFFERS` or `UNCOMPARED` for each roster row and registry field.
 
-        Findings do not compare the record of a submission without certified identity, so it is compared here.
+        The findings decide. They do not cover submissions without certified identity: those are compared here.
         """
-        if self.within:
-            college, rows = self.within
+        if self.college_rows:
+            college, rows = self.college_rows
             return college.marks.iloc[rows]
         names = fields.in_registry()
         rows = self.registry.drop_duplicates("student_number").set_index("student_number", drop=False)
-        held = rows[names].reindex(self.roster["student_number"]).fillna("").reset_index(drop=True)
-        given = self.submitted[names].reset_index(drop=True)
+        registered = rows[names].reindex(self.roster["student_number"]).fillna("").reset_index(drop=True)
+        submitted = self.submitted[names].reset_index(drop=True)
         ids = self.roster["submission_id"].tolist()
-        told, judged = self._differing(), self._compared(names)
-        looked_at = [at for at, submission in enumerate(ids) if submission and submission not in self.certified]
+        differing, compared = self._differing(), self._compared(names)
+        uncertified = [row for row, submission in enumerate(ids) if submission and submission not in self.certified]
         marks: dict[str, pd.Series] = {}
         for name in names:
-            unlike = np.array([submission in told[name] for submission in ids], dtype=bool)
-            if looked_at:
-                mine, other = (compared_form(side[name].iloc[looked_at], name) for side in (given, held))
-                unlike[looked_at] |= mine.ne(other).to_numpy()
-            asked = (given[name] != "") & (held[name] != "") & judged[name]
-            marks[name] = pd.Series(np.where(asked, np.where(unlike, DIFFERS, EQUAL), UNCOMPARED), dtype="str")
+            differs = np.array([submission in differing[name] for submission in ids], dtype=bool)
+            if uncertified:
+                left, right = (compared_form(side[name].iloc[uncertified], name) for side in (submitted, registered))
+                differs[uncertified] |= left.ne(right).to_numpy()
+            comparable = (submitted[name] != "") & (registered[name] != "") & compared[name]
+            marks[name] = pd.Series(np.where(comparable, np.where(differs, DIFFERS, EQUAL), UNCOMPARED), dtype="str")
         return pd.DataFrame(marks)
 
     @cached_property
     def lines(self) -> list[tuple[dict[str, str], dict[str, str], dict[str, str]]]:
-        """For each roster row its data on the sheet: the row, the submitted fields, and the marks."""
-        if self.within:
-            college, rows = self.within
-            return [college.lines[at] for at in rows]
+        """For each roster row: its columns on the sheet, the submitted fields, and the marks."""
+        if self.college_rows:
+            college, rows = self.college_rows
+            return [college.lines[row] for row in rows]
         listed = self.roster[["name", "student_number", "submission_id", "status"]]
         return list(zip(*map(text_records, (listed, self.submitted[_FIELDS], self.marks)), strict=True))
 
     def _compared(self, names: list[str]) -> dict[str, np.ndarray]:
-        """Return by field which rows were compared: the rule ran, and the registry's value broke no rule of its own."""
-        told = self.run.summary.get("not_checked", [])
-        lost = {str(one["rule"]) for one in told if str(one.get("school") or "") in ("", self.college.school)}
+        """Return by field a mask of the compared rows: the rule ran, and the registry's value has no finding."""
+        entries, schools = self.run.summary.get("not_checked", []), ("", self.college.school)
+        unchecked = {str(entry["rule"]) for entry in entries if str(entry.get("school") or "") in schools}
         faulty = set(self.faults[["student_number", "field"]].itertuples(index=False, name=None))
         numbers = self.roster["student_number"].tolist()
         return {
             name: np.array(
-                [f"{name}.registry" not in lost and (number, name) not in faulty for number in numbers], bool
+                [f"{name}.registry" not in unchecked and (number, name) not in faulty for number in numbers], bool
             )
             for name in names
         }
 
     def _differing(self) -> dict[str, set[str]]:
-        """Return by field the submissions that differ in it according to the findings."""
-        found = defaultdict[str, set[str]](set)
+        """Return by field the ids of the submissions that differ from the registry, according to the findings."""
+        differing = defaultdict[str, set[str]](set)
         for submission, rule in self.findings[["submission_id", "rule"]].itertuples(index=False):
             base, _, kind = str(rule).partition(".")
             if kind == "registry" and base in fields.fields():
-                found[base].add(str(submission))
+                differing[base].add(str(submission))
             elif base == "identity" and kind != "not_checked":
-                found[_CAUSE_FIELDS.get(kind, "id_number")].add(str(submission))
-        return found
+                differing[_CAUSE_FIELDS.get(kind, "id_number")].add(str(submission))
+        return differing
 
 
 def text_records(frame: Frame) -> list[dict[str, str]]:
-    """Return the rows of a table of texts by column. `DataFrame.to_dict` takes five times as long for Arrow's texts."""
+    """Return one dict per row. `DataFrame.to_dict` takes five times as long for Arrow strings."""
     names = list(frame.columns)
     return [dict(zip(names, row, strict=True)) for row in frame.to_numpy(dtype=object).tolist()]
 
 
 def paper_students(run: Run, college: College) -> Students:
     """Return the students of one college of a run."""
-    tables = ("roster", "findings", "outside", "registry", "registry_findings")
-    own = {name: run.rows(name, school=college.school, college=college.name) for name in tables}
-    ids = [one for one in {*own["roster"]["submission_id"], *own["findings"]["submission_id"]} if one]
+    names = ("roster", "findings", "outside", "registry", "registry_findings")
+    tables = {name: run.rows(name, school=college.school, college=college.name) for name in names}
+    ids = [one for one in {*tables["roster"]["submission_id"], *tables["findings"]["submission_id"]} if one]
     rows = run.rows_in("submissions", "submission_id", ids, ["submission_id", *fields.names()], college.school)
     identity = run.rows_in("certifications", "submission_id", ids, ["submission_id", "identity"], college.school)
     certified = frozenset(identity["submission_id"][identity["identity"] == "certified"])
     return Students(
-        run, college, own["roster"], rows.set_index("submission_id"), own["findings"], own["outside"], own["registry"],
-        own["registry_findings"], certified,
+        run, college, tables["roster"], rows.set_index("submission_id"), tables["findings"], tables["outside"],
+        tables["registry"], tables["registry_findings"], certified,
     )  # fmt: skip
 
 
@@ -178,17 +178,17 @@ _PROOF_COLUMNS: dict[str, tuple[int, tuple[tuple[str, ...], ...]]] = {
 """The width in mm, and the fields of each line."""
 _FIELDS = [name for _, lines in _PROOF_COLUMNS.values() for line in lines for name in line]
 _SHARED = {"school": "学校", "college": "院系", "major": "专业", "class_name": "班级"}
-"""Fields that a class shares: these words stand for the value where it equals the registry's."""
+"""Fields that a class shares: a value that equals the registry's is printed as this word."""
 _NOTE = str(report_table("words")["texts"]["roster"])
 
 
 def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
     """Return the sheet of one class. `full` prints ID numbers in full. `cohort` is a name such as 2017届."""
-    own, notes = students.college, [_NOTE.format(month_day(students.run.window.closes))]
+    college, notes = students.college, [_NOTE.format(month_day(students.run.window.closes))]
     if len(students.outside):
-        named = "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(students.outside))
-        notes.append(f"不在本届，不用签名：{named}。")
-    title = f"{own.school}{cohort}毕业生信息{PROOF}"
+        outside = "；".join(f"{reason}：{'、'.join(names)}" for reason, names in names_by_reason(students.outside))
+        notes.append(f"不在本届，不用签名：{outside}。")
+    title = f"{college.school}{cohort}毕业生信息{PROOF}"
     return paper_of(
         "proof",
         students.run.as_of,
@@ -196,11 +196,11 @@ def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
             "title": title,
             "about": _about(students),
             "warning": PHOTO_WARNING if full else "",
-            "foot": f"{own.name}　{students.class_name or NO_CLASS}" + ("　请勿拍照" if full else ""),
+            "foot": f"{college.name}　{students.class_name or NO_CLASS}" + ("　请勿拍照" if full else ""),
             "as_of": f"数据截至 {students.run.as_of.isoformat()}",
             "headings": ["序号", *_PROOF_COLUMNS, "本人签名", "备注"],
             "widths": [width for width, _ in _PROOF_COLUMNS.values()],
-            "rows": [_row(at, *line, full=full) for at, line in enumerate(students.lines, 1)],
+            "rows": [_row(number, *line, full=full) for number, line in enumerate(students.lines, 1)],
             "notes": notes,
             "boxed_note": BOXED,
             "sign": ["全班已逐人核对。", "辅导员签字：", "　　　　年　　月　　日"],
@@ -212,33 +212,34 @@ def _about(students: Students) -> list[list[str]]:
     majors = "、".join(dict.fromkeys(filter(None, students.roster["major"])))
     counted = "，".join(f"{word} {number}" for word, number in students.counts.items())
     outside = outside_in_words(students.outside)
-    told = f"全班在册 {len(students.roster)} 人：{counted}" + (f"；不在本届：{outside}" if outside else "")
+    sizes = f"全班在册 {len(students.roster)} 人：{counted}" + (f"；不在本届：{outside}" if outside else "")
     return [
         [f"院系：{students.college.name}　班级：{students.class_name or NO_CLASS}", f"专业：{majors}"],
-        [told, f"辅导员：{students.counselors or '（未登记）'}"],
+        [sizes, f"辅导员：{students.counselors or '（未登记）'}"],
     ]
 
 
 def _row(
-    at: int, listed: Mapping[str, str], given: Mapping[str, str], marks: Mapping[str, str], *, full: bool
+    number: int, student: Mapping[str, str], submitted: Mapping[str, str], marks: Mapping[str, str], *, full: bool
 ) -> dict[str, Any]:
-    """Return a row: its cells, and the number of lines that the tallest takes (0: not known, typst measures it)."""
-    state = states()[listed["status"]]
-    if listed["submission_id"]:
+    """Return a row. `lines` is the height of its tallest cell; 0 means unknown, and typst measures it."""
+    state = states()[student["status"]]
+    if student["submission_id"]:
         cells = [
-            _cell(heading, tuple((given[name], marks.get(name, "")) for line in lines for name in line), full=full)
+            _cell(heading, tuple((submitted[name], marks.get(name, "")) for line in lines for name in line), full=full)
             for heading, (_, lines) in _PROOF_COLUMNS.items()
         ]
-        told, remark = "", state.word
+        state_text, remark = "", state.word
     else:
         first, _ = next(iter(_PROOF_COLUMNS.values()))
-        cells = [wrap_lines([[(listed["name"], "")], [(listed["student_number"], "")]], first)]
-        told, remark = f"{state.word}：{state.sheet}", ""
+        cells = [wrap_lines([[(student["name"], "")], [(student["student_number"], "")]], first)]
+        state_text, remark = f"{state.word}：{state.sheet}", ""
     tallest = max(tall for _, tall in cells) if all(tall for _, tall in cells) else 0
-    return {"number": str(at), "cells": [cell for cell, _ in cells], "lines": tallest, "state": told, "remark": remark}
+    texts = {"number": str(number), "state": state_text, "remark": remark}
+    return {**texts, "cells": [cell for cell, _ in cells], "lines": tallest}
 
 
-_Part = tuple[str, str]
+_MarkedValue = tuple[str, str]
 """A value and its mark."""
 _EMS = {**dict.fromkeys("0123456789", 0.57), "*": 0.49, "-": 0.36, " ": 0.27, EQUAL: 0.7, DIFFERS: 1.1}
 """The widths of common narrow characters in both fonts, rounded up."""
@@ -246,54 +247,54 @@ _ASCII, _WIDEST = 1.1, 3.0
 _POINTS = 72 / 25.4 / 8.5  # ems of 8.5 points in a mm
 
 
-_Cell = tuple[str | list[list[_Part]], int]
-"""What stands in a cell, and the number of its lines (0: a part is too long for one)."""
+_Cell = tuple[str | list[list[_MarkedValue]], int]
+"""A cell's content, and its number of lines (0: a part is too long for one line)."""
 
 
 @lru_cache(1 << 14)
-def _cell(heading: str, given: tuple[_Part, ...], *, full: bool) -> _Cell:
-    """Return the cell of one column from its fields, as submitted."""
-    (width, lines), left = _PROOF_COLUMNS[heading], iter(given)
-    shown = [[(name, *next(left)) for name in line] for line in lines]
+def _cell(heading: str, values: tuple[_MarkedValue, ...], *, full: bool) -> _Cell:
+    """Return the cell of one column. `values` are its fields as submitted, with their marks."""
+    (width, lines), remaining = _PROOF_COLUMNS[heading], iter(values)
+    named = [[(name, *next(remaining)) for name in line] for line in lines]
     required = {name for name, field in fields.fields().items() if field.required == "yes"}
-    told = [[_part(*each, full=full) for each in line if each[1] or each[0] in required] for line in shown]
-    return wrap_lines(told, width)
+    parts = [[_marked_value(*value, full=full) for value in line if value[1] or value[0] in required] for line in named]
+    return wrap_lines(parts, width)
 
 
-def wrap_lines(lines: list[list[_Part]], width: int) -> _Cell:
-    """Return lines broken between parts where they are longer than the `width` in mm.
+def wrap_lines(lines: list[list[_MarkedValue]], width: int) -> _Cell:
+    """Wrap lines between their parts at `width` mm.
 
-    A text costs typst a fraction of what it needs for parts, so these are kept only where one is framed.
+    The result is one text unless a part is framed, because typst sets a text much faster than parts.
     """
-    room, broken, fits = (width - 1.8) * _POINTS, list[list[_Part]](), True
+    line_width, broken, fits = (width - 1.8) * _POINTS, list[list[_MarkedValue]](), True
     for parts in lines:
-        left = 0.0
+        remaining = 0.0
         for part in parts:
-            wide = _ems(part)
-            fits = fits and wide <= room
-            if wide > left:
+            part_width = _ems(part)
+            fits = fits and part_width <= line_width
+            if part_width > remaining:
                 broken.append([])
-                left = room
+                remaining = line_width
             broken[-1].append(part)
-            left -= wide + _EMS[" "]
+            remaining -= part_width + _EMS[" "]
     if fits and all(mark != DIFFERS for parts in broken for _, mark in parts):
         return "\n".join(" ".join(value + mark for value, mark in parts) for parts in broken), len(broken)
     return broken, len(broken) if fits else 0
 
 
-def _ems(part: _Part) -> float:
-    """Return how wide a value with its mark is at most, in ems."""
+def _ems(part: _MarkedValue) -> float:
+    """Return an upper bound for the width of a value with its mark, in ems."""
     value, mark = part
     if not value.isprintable():  # a line break, too
         return inf
-    told = sum(
-        _EMS.get(each) or (_ASCII if each.isascii() else 1.0 if east_asian_width(each) in "WF" else _WIDEST)
-        for each in value + mark
+    width = sum(
+        _EMS.get(char) or (_ASCII if char.isascii() else 1.0 if east_asian_width(char) in "WF" else _WIDEST)
+        for char in value + mark
     )
-    return told + 0.8 if mark == DIFFERS else told  # its frame, and a space
+    return width + 0.8 if mark == DIFFERS else width  # its frame, and a space
 
 
-def _part(name: str, value: str, mark: str, *, full: bool) -> _Part:
+def _marked_value(name: str, value: str, mark: str, *, full: bool) -> _MarkedValue:
     if not value:
         return f"{fields.label(name).removeprefix('是否')}未填", ""
     if name in _SHARED and mark == EQUAL:

@@ -17,7 +17,7 @@ from pipeline.workbook_writer import PrintedList
 
 RESULTS = "核对结果"
 
-_LEAST = 4
+_SHORTEST = 4
 _SHEET = PrintedList(
     {"学号后几位": 14, "状态": 16, "要做什么": 74},
     font={"font_name": "宋体", "font_size": 11, "valign": "vcenter"},
@@ -27,30 +27,30 @@ _SHEET = PrintedList(
     minimum=20,
     landscape=False,
 )
-_DONE = "不用再做什么"
+_NO_ACTION = "不用再做什么"
 
 
 def suffixes(numbers: list[str]) -> list[str]:
-    """Return the last four digits of each number, and more of them if several would be equal."""
-    length = [_LEAST] * len(numbers)
+    """Return the last four digits of each number, or as many more as keep the suffixes distinct."""
+    length = [_SHORTEST] * len(numbers)
     while True:
-        ends = [number[-many:] for number, many in zip(numbers, length, strict=True)]
-        alike = Counter(ends)
-        each = zip(length, ends, numbers, strict=True)
-        longer = [many + (alike[end] > 1 and many < len(number)) for many, end, number in each]
+        ends = [number[-digits:] for number, digits in zip(numbers, length, strict=True)]
+        counts = Counter(ends)
+        numbered = zip(length, ends, numbers, strict=True)
+        longer = [digits + (counts[end] > 1 and digits < len(number)) for digits, end, number in numbered]
         if longer == length:
             return ends
         length = longer
 
 
-def results_workbook(students: Students, answers: Frame, cohort: str, ask: str) -> bytes:
+def results_workbook(students: Students, answers: Frame, cohort: str, contact: str) -> bytes:
     """Return the workbook of one class from its `answer_rows`. It holds no name and no registry value."""
     ends = suffixes(list(answers[NUMBER].astype(str)))
-    told = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
-    rows = sorted((end, state, advice or _DONE) for end, state, advice in told)
+    cells = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
+    rows = sorted((end, state, advice or _NO_ACTION) for end, state, advice in cells)
     title = f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}"
     counted = "，".join(f"{word} {number} 人" for word, number in students.counts.items())
-    note = f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{ask}。"
+    note = f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{contact}。"
     titles = [
         (title, {"bold": True, "font_size": 16, "align": "center"}, 32),
         (note, {"font_size": 10, "text_wrap": True}, 34),
@@ -69,10 +69,10 @@ _SOURCES = (
 
 
 def contact_text(cohort: Cohort) -> str:
-    """Return in Chinese whom a student asks."""
+    """Return a Chinese sentence with the contacts for questions."""
     office = cohort.office
-    asked = "、".join(filter(None, (office.contact, office.phone)))
-    return f"不清楚的问辅导员或{office.name}" + (f"（{asked}）" if asked else "")
+    contact = "、".join(filter(None, (office.contact, office.phone)))
+    return f"不清楚的问辅导员或{office.name}" + (f"（{contact}）" if contact else "")
 
 
 def guide_paper(cohort: Cohort) -> Paper:
@@ -105,8 +105,8 @@ def group_message(cohort: Cohort) -> str:
     window, office = cohort.window, cohort.office
     where = f"入口：{office.form}。" if office.form else "入口见学院通知。"
     days = {"opens": month_day(window.opens), "closes": month_day(window.closes)}
-    own = {"name": cohort.name, "month": cohort.cohort.undergraduate_month, "asked": contact_text(cohort)}
-    return str(report_table("words")["texts"]["group"]).format(where=where, **days, **own)
+    texts = {"name": cohort.name, "month": cohort.cohort.undergraduate_month, "asked": contact_text(cohort)}
+    return str(report_table("words")["texts"]["group"]).format(where=where, **days, **texts)
 
 
 def _day(day: date) -> str:
@@ -133,7 +133,7 @@ def _steps(cohort: Cohort) -> list[tuple[str, list[str]]]:
         (
             "查看结果",
             [
-                f"{_where_to_look(cohort)}。有提示的，在{closes}前改好重交；“等教务更正”的，教务处更正后自动通过核对，不用重交。"
+                f"{_answer_places(cohort)}。有提示的，在{closes}前改好重交；“等教务更正”的，教务处更正后自动通过核对，不用重交。"
             ],
         ),
         ("找谁", [f"{contact_text(cohort)}。请不要在群里发身份证号码和照片。"]),
@@ -147,7 +147,7 @@ def _schools(cohort: Cohort) -> list[str]:
     return [f"学校名称请选自己学籍所在的一所（{names}），选错了要重新登记。"]
 
 
-def _where_to_look(cohort: Cohort) -> str:
+def _answer_places(cohort: Cohort) -> str:
     shared = cohort.google.answers is not None or any(map(is_gsheet, cohort.submissions.paths))
     places = ["共享表格的“认证结果”工作表，按学号查找"] if shared else ["班级公布的核对结果，按学号后四位查找"]
     if cohort.mail is not None and cohort.mail.students:

@@ -22,7 +22,7 @@ from pipeline.review.decisions import UNDO
 from pipeline.review.exceptions import COLLEGE_RULE, PROOFS, explanations, standing_exceptions, value_digest
 from pipeline.review.ledger import Ledger, open_ledger
 from pipeline.review.review_snapshot import KINDS, RunTables, Student, build_snapshot, college_students
-from pipeline.run_folder import newest_counting
+from pipeline.run_folder import newest_full_run
 from pipeline.tables import Frame, read_table
 
 _UNDO_REASON = "撤销上一步"
@@ -177,7 +177,7 @@ def resolve_fault(cohort: Cohort, number: str, how: str, by: str, why: str) -> s
     if how not in RESOLUTIONS:
         raise UsageError(f"没有了结方式 {how}", where="--as", remedy=f"请写 {'、'.join(RESOLUTIONS)} 之一")
     actor = Actor(by, why)
-    newest = newest_counting(cohort.reports_folder)
+    newest = newest_full_run(cohort.reports_folder)
     faults = newest[1].get("shared_faults", []) if newest else []
     fault = next((other for other in faults if other["number"] == number), None)
     if newest is None or fault is None:

@@ -29,7 +29,7 @@ from pipeline.review.decisions import (
     withdrawn_submission_ids,
 )
 from pipeline.review.exceptions import apply_exceptions
-from pipeline.run_folder import latest_run, newer_runs, newest_counting, read_summary, unread_of
+from pipeline.run_folder import latest_run, newer_runs, newest_full_run, read_summary, unread_of
 from pipeline.tables import AS_GIVEN, read_table
 
 Student = Mapping[str, Any]  # one row of a snapshot's people
@@ -183,7 +183,7 @@ def open_tables(cohort: Cohort, required: str = "") -> tuple[RunTables, date]:
 
 def newest_run(cohort: Cohort) -> Path:
     """Return the folder of the newest complete run or check of all colleges. Raises RefusedError if there is none."""
-    if newest := newest_counting(cohort.reports_folder):
+    if newest := newest_full_run(cohort.reports_folder):
         return newest[0]
     raise RefusedError("还没有一次完整的运行", where=str(cohort.folder), remedy="请先运行 mingce run，再作决定")
 

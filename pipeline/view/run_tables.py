@@ -21,7 +21,7 @@ from pipeline.cohort import distinct_name
 from pipeline.cohort_sections import Window
 from pipeline.errors import InputError
 from pipeline.fields import rule_subject
-from pipeline.run_folder import counting_runs, read_summary
+from pipeline.run_folder import full_runs, read_summary
 from pipeline.tables import ROW_GROUPS, Frame, read_table, table_file
 
 _MAX_LISTED_SCHOOLS = 5  # the most schools whose colleges one overview lists
@@ -198,7 +198,7 @@ class Run:
     def previous(self) -> Run | None:
         """The newest earlier complete run of all colleges that has a roster (`purge` deletes rosters)."""
         runs = (path for path in self.path.parent.glob("[!.]*") if path.name < self.run_id)
-        for earlier in (Run(path, summary) for path, summary in counting_runs(runs)):
+        for earlier in (Run(path, summary) for path, summary in full_runs(runs)):
             facts = earlier.summary
             complete = not facts.get("partial") and facts.get("command", "run") == "run"
             if complete and str(facts.get("as_of", "")) <= self.as_of.isoformat() and earlier.has("roster"):

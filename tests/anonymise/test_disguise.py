@@ -94,7 +94,7 @@ def test_a_name_beside_a_number_is_changed_and_a_plain_word_is_not() -> None:
 
 def test_a_person_in_another_column_is_changed() -> None:
     disguise = Disguise(5)
-    disguise.know({"金丝雀", "王伟"}, {"1305030101", "2017"})
+    disguise.add_known({"金丝雀", "王伟"}, {"1305030101", "2017"})
     for typed in (
         "金丝雀",
         "王伟",
@@ -115,7 +115,7 @@ def test_a_person_in_another_column_is_changed() -> None:
 def test_a_cell_without_end_takes_no_time(marks: str) -> None:
     """A search that begins anew at every letter, or compares two names letter by letter, would take minutes."""
     disguise, cell, before = Disguise(7), marks * 100_000, process_time()
-    disguise.know({"金丝雀"}, set())
+    disguise.add_known({"金丝雀"}, set())
     for change in (disguise.text, disguise.name, disguise.email, disguise.id_number, disguise.address, mask):
         change(cell)
     disguise.number("student_number", cell)

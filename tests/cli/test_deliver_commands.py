@@ -3,7 +3,7 @@
 import json
 
 from pipeline.cli import common
-from pipeline.papers.make import WrittenPapers
+from pipeline.papers.paper_files import WrittenPapers
 from pipeline.review.ledger import open_ledger
 from tests.command import run
 from tests.deliver.runs import make_cohort
@@ -18,7 +18,7 @@ def test_who_prints_full_numbers_is_recorded(tmp_path, monkeypatch):
 
     monkeypatch.setattr(common, "newest_folder", lambda cohort: tmp_path / "a-run")
     monkeypatch.setattr("pipeline.view.run_tables.load_run", lambda run: None)
-    monkeypatch.setattr("pipeline.papers.make.make_papers", make)
+    monkeypatch.setattr("pipeline.papers.paper_files.write_papers", make)
     words = ["papers", cohort.folder, "--kind", "proof"]
     assert run(*words) == 0 and run(*words, "--full") == 2  # nobody is named
     assert run(*words, "--full", "--by", " 王老师 ", "--why", "核对") == 0

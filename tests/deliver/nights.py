@@ -20,7 +20,7 @@ from typing import Any
 from pipeline.clock import SHANGHAI
 from pipeline.cohort import Cohort, load_cohort
 from pipeline.colleges import College
-from pipeline.deliver.send import Options, send_due
+from pipeline.deliver.send import SendOptions, send_due
 from pipeline.deliver.smtp import ServerError, SmtpServer
 from pipeline.progress import Reporter
 from pipeline.render import notebooks, render_stage
@@ -87,7 +87,9 @@ def post(cohort: Cohort, now: datetime, death: Death, failed: bool = False) -> i
     server = SmtpServer(cohort.mail, None, timeout=1.0)
     dying = Dying(server, str(death["where"]), int(death["mail"])) if "where" in death else server
     try:
-        send_due(cohort, Options(failed=failed), FakeClock(now + timedelta(hours=4)).clock, server=dying, pages=pages)
+        send_due(
+            cohort, SendOptions(failed=failed), FakeClock(now + timedelta(hours=4)).clock, server=dying, pages=pages
+        )
     except ServerError:
         return 4
     return 0

@@ -12,7 +12,7 @@ from pipeline.cohort import load_cohort
 from pipeline.deliver.message import Attachment
 from pipeline.deliver.outbox import Attempt
 from pipeline.deliver.post import Clock
-from pipeline.deliver.send import Options, send_due
+from pipeline.deliver.send import SendOptions, send_due
 from pipeline.deliver.smtp import SmtpServer
 
 MAIL = """
@@ -76,7 +76,7 @@ def night(folder: Path, at: datetime, death: tuple[str, int] | None, failed: boo
     assert cohort.mail
     server = SmtpServer(cohort.mail, None, timeout=3)
     dying = Dying(server, *death) if death else server
-    send_due(cohort, Options(failed=failed), FakeClock(at).clock, server=dying, pages=own_page)
+    send_due(cohort, SendOptions(failed=failed), FakeClock(at).clock, server=dying, pages=own_page)
 
 
 def deaths(seed: int) -> Callable[[int], tuple[str, int] | None]:

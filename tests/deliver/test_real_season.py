@@ -143,7 +143,7 @@ def check_pages(cohort: Cohort, line: dict[str, Any], source: MailSource) -> Non
     run = run_of(cohort, line)
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     assert summary["complete"] and not summary["partial"] and summary["as_of"] == line["as_of"]
-    assert not source.broken
+    assert not source.broken_pages
     for name in ("index", "overview", "registry"):
         assert (run / "site" / f"{name}.html").stat().st_size
     assert (run / "tables.xlsx").stat().st_size

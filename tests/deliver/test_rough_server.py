@@ -9,7 +9,7 @@ from datetime import date, datetime
 import pytest
 
 from pipeline.clock import SHANGHAI
-from pipeline.deliver.send import Options, send_due
+from pipeline.deliver.send import SendOptions, send_due
 from pipeline.deliver.smtp import ServerError, SmtpServer
 from pipeline.review.ledger import open_ledger
 from tests.deliver.rough_server import STEPS, RoughServer
@@ -51,7 +51,8 @@ def post(cohort, timeout=PATIENT, **options):
     clock = FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI)).clock
     with suppress(ServerError):
         return [
-            each.action for each in send_due(cohort, Options(**options), clock, server=client, pages=own_page).results
+            each.action
+            for each in send_due(cohort, SendOptions(**options), clock, server=client, pages=own_page).results
         ]
     return []
 

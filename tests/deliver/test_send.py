@@ -20,7 +20,7 @@ from pipeline.deliver.dashboard import chase_workbook
 from pipeline.deliver.full_page import counselor_pages
 from pipeline.deliver.outbox import Attempt
 from pipeline.deliver.recipients import staff
-from pipeline.deliver.send import Options, send_due
+from pipeline.deliver.send import SendOptions, send_due
 from pipeline.deliver.smtp import ServerError
 from pipeline.deliver.source import open_run, run_to_send
 from pipeline.errors import RefusedError
@@ -57,7 +57,7 @@ class Server:
 
 def post(cohort, server=None, **options):
     clock = FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI))
-    sent = send_due(cohort, Options(**options), clock.clock, server=server, pages=own_page)
+    sent = send_due(cohort, SendOptions(**options), clock.clock, server=server, pages=own_page)
     return sent, clock
 
 
@@ -323,7 +323,7 @@ def test_a_clock_that_is_set_meanwhile_changes_no_wait(cohort, jump):
             Server(Attempt("deferred", "rcpt", 450)),
         )
         clock = replace(passed.clock, now=lambda: passed.at + jump * bool(server.sent))
-        sent = send_due(cohort, Options(force=True), clock, server=server, pages=own_page)
+        sent = send_due(cohort, SendOptions(force=True), clock, server=server, pages=own_page)
         assert {each.action for each in sent.results} == {"accepted"}
         return passed.slept
 
@@ -340,7 +340,7 @@ def test_a_page_that_cannot_be_rendered_stops_its_mail_alone(plain):
         return page
 
     clock = FakeClock(datetime(2016, 10, 19, tzinfo=SHANGHAI)).clock
-    sent = send_due(plain, Options(), clock, pages=pages)
+    sent = send_due(plain, SendOptions(), clock, pages=pages)
     assert ("c1", "failed") in actions(sent) and ("c0", "written") in actions(sent)
 
 
@@ -450,12 +450,12 @@ def test_the_command(plain, tmp_path, monkeypatch):
 def test_a_counselor_s_page_is_made_anew_when_its_college_or_its_readers_changed(plain, monkeypatch):
     made = []
 
-    def rendered(cohort, source, places, notebook, *, own):
+    def rendered(cohort, source, places, notebook, *, custom):
         for place in places:
             made.append(place[0].address.partition("@")[0])
             yield place, f"<html>{source.run.run_id} {made[-1]}</html>".encode()
 
-    monkeypatch.setattr("pipeline.deliver.full_page._rendered", rendered)
+    monkeypatch.setattr("pipeline.deliver.full_page._render_pages", rendered)
     monkeypatch.setattr("pipeline.deliver.full_page.CounselorPapers.__call__", lambda self, recipient: ())
 
     def sent(run, products, *more):

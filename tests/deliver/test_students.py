@@ -10,7 +10,7 @@ import pytest
 from pipeline.clock import SHANGHAI
 from pipeline.deliver.message import Attachment, Message, sender_address, to_bytes
 from pipeline.deliver.recipients import Recipient, clean_address
-from pipeline.deliver.send import Options, send_due
+from pipeline.deliver.send import SendOptions, send_due
 from pipeline.deliver.source import run_to_send
 from pipeline.deliver.student_mail import code_for, code_key, is_code
 from pipeline.errors import ConfigurationError
@@ -41,7 +41,7 @@ def cohort(tmp_path):
 def students(cohort, **options):
     server = Server()
     clock = FakeClock(datetime(2016, 10, 19, 22, tzinfo=SHANGHAI)).clock
-    send_due(cohort, Options(**options), clock, server=server, pages=own_page)
+    send_due(cohort, SendOptions(**options), clock, server=server, pages=own_page)
     return {to: mail for to, mail in server.sent if not to.startswith(("c0@", "college"))}
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.cohort import Cohort, load_cohort
-from pipeline.papers.make import PaperRequest, make_papers
+from pipeline.papers.paper_files import PaperRequest, write_papers
 from pipeline.view.run_tables import Run, load_run
 from tests.cohorts import make_cohort
 from tests.conftest import Once, Ran, run_cohort_of
@@ -48,4 +48,4 @@ def run(faulty: Ran) -> Run:
 @pytest.fixture(scope="session")
 def papers(cohort: Cohort, run: Run, once: Once) -> Path:
     """The folder of all papers of that run."""
-    return once("papers", lambda _: make_papers(cohort, run, PaperRequest(("proof", "corrections"))).folder)
+    return once("papers", lambda _: write_papers(cohort, run, PaperRequest(("proof", "corrections"))).folder)

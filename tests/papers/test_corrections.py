@@ -14,8 +14,8 @@ import pytest
 from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.papers.class_roster import paper_students
-from pipeline.papers.corrections import NAME, Form, ToCorrect, corrections_workbook, rows_to_correct
-from pipeline.papers.make import colleges_of
+from pipeline.papers.corrections import NAME, CorrectionRow, Form, corrections_workbook, rows_to_correct
+from pipeline.papers.paper_files import colleges_of
 from pipeline.view.run_tables import Run, load_run
 from tests.conftest import Ran, run_cohort_of
 
@@ -124,19 +124,21 @@ def unsaid(findings: Any, submission: str, field: str, text: str) -> bool:
     ],
 )
 def test_who_it_is_stays(faults: tuple[str, ...], open_ones: set[str]):
-    row = ToCorrect("x", "", dict.fromkeys(fields.names(), "1"), dict.fromkeys(faults, ("critical", "")))
+    row = CorrectionRow("x", "", dict.fromkeys(fields.names(), "1"), dict.fromkeys(faults, ("critical", "")))
     keys = {"id_number", "student_number", "name", "submitted_at"}
     assert {name for name in (*keys, "phone") if row.may_change(name)} == open_ones | {"phone"}
 
 
 def test_without_a_name_nothing_can_be_read_in_again_and_nothing_is_asked_for():
-    row = ToCorrect("x", "", {**dict.fromkeys(fields.names(), "1"), "name": ""}, {"phone": ("critical", "a")})
+    row = CorrectionRow("x", "", {**dict.fromkeys(fields.names(), "1"), "name": ""}, {"phone": ("critical", "a")})
     assert not any(map(row.may_change, fields.names())) and "重新提交" in row.to_do
 
 
 def test_by_mail_it_holds_no_number(run: Run, cohort: Cohort, tmp_path: Path):
     students = paper_students(run, colleges_of(run)[0])
-    (tmp_path / "a.xlsx").write_bytes(corrections_workbook(rows_to_correct(students), "", Form.of(cohort), masked=True))
+    (tmp_path / "a.xlsx").write_bytes(
+        corrections_workbook(rows_to_correct(students), "", Form.for_cohort(cohort), masked=True)
+    )
     _, sheet, columns = sheet_of(tmp_path / "a.xlsx")
     for row in range(FIRST, sheet.max_row + 1):
         assert not any(sheet.cell(row, columns[name]).value for name in ("身份证号码", "个人联系电话", "家庭联系电话"))

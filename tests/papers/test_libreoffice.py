@@ -13,7 +13,7 @@ from pipeline.cohort import Cohort
 from pipeline.collect.cell_text import all_rows
 from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
-from pipeline.papers.make import PaperRequest, colleges_of, make_papers
+from pipeline.papers.paper_files import PaperRequest, colleges_of, write_papers
 from pipeline.review.decision_rows import write_sheet
 from pipeline.review.ledger import open_ledger
 from pipeline.review.review_snapshot import build_snapshot, load_tables
@@ -33,7 +33,7 @@ def cells(path: Path) -> dict[str, list[list[str]]]:
 def test_each_workbook_is_saved_again_as_it_was(cohort: Cohort, run: Run, tmp_path: Path):
     office = program("soffice", "libreoffice")
     college = colleges_of(run)[0]
-    made = make_papers(cohort, run, PaperRequest(("errata", "corrections", "results"), (college,))).files
+    made = write_papers(cohort, run, PaperRequest(("errata", "corrections", "results"), (college,))).files
     with open_ledger(cohort) as ledger:
         desk = build_snapshot(load_tables(cohort, run.path), ledger.entries(), run.as_of)
     books = [*made, write_sheet(tmp_path / "审核.xlsx", desk, college)]

@@ -15,7 +15,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.logs import mask_id
 from pipeline.papers.class_roster import DIFFERS, EQUAL, Students, paper_students, proof_paper, wrap_lines
-from pipeline.papers.make import PaperFolder, PaperRequest, colleges_of, make_papers
+from pipeline.papers.paper_files import PaperFolder, PaperRequest, colleges_of, write_papers
 from pipeline.view.run_tables import Run
 
 
@@ -94,7 +94,7 @@ def test_what_a_mail_carries_is_made_anew_only_when_it_changed(cohort: Cohort):
 
 def test_one_class_alone(cohort: Cohort, run: Run):
     name = classes(run)[0].class_name
-    made = make_papers(cohort, run, PaperRequest(("proof", "corrections"), classes=(name,)))
+    made = write_papers(cohort, run, PaperRequest(("proof", "corrections"), classes=(name,)))
     assert {path.name for path in made.files} <= {f"{name}-核对签名表.pdf", f"{name}-问题表.xlsx"}
 
 
@@ -109,7 +109,7 @@ def test_a_class_of_any_size_is_on_few_sheets_line_by_line(run: Run, tmp_path: P
     rare = dict(zip(range(size), ["张𠮷", "买买提·阿卜杜热合曼江", "䶮㛃"], strict=False))
     listed["name"] = listed["name"].mask(listed.index.isin(list(rare)), listed.index.map(rare).astype("str"))
     listed["submission_id"] = listed["submission_id"].mask(listed.index.isin(list(rare)), "")
-    many = replace(one, roster=listed, within=None)
+    many = replace(one, roster=listed, college_rows=None)
     (tmp_path / "class.pdf").write_bytes(proof_paper(many, "2017届", full=False).pdf())
     pages = words_of(tmp_path / "class.pdf")
     assert len(pages) <= sheets and all("本人签名" in page for page in pages[:-1])

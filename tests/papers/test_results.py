@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cohort import Cohort
-from pipeline.papers.make import PaperRequest, make_papers
+from pipeline.papers.paper_files import PaperRequest, write_papers
 from pipeline.papers.student_papers import group_message, guide_paper, suffixes
 from pipeline.view.answers import ADVICE, NUMBER, STATE, answer_rows
 from pipeline.view.run_tables import Run
@@ -27,7 +27,7 @@ def test_endings_tell_students_apart(numbers: list[str]):
 
 
 def test_answers_of_a_class_without_names(cohort: Cohort, run: Run):
-    made = make_papers(cohort, run, PaperRequest(("results",)))
+    made = write_papers(cohort, run, PaperRequest(("results",)))
     answers, roster = answer_rows(run.path), run.table("roster")
     told = 0
     for path in made.files:

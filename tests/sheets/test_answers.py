@@ -98,7 +98,7 @@ def test_each_student_is_told(google: Google, book: Book, cohort, patience: Retr
         finding(1, field="id_number", rule="id_number.format", message="欧阳某1 的身份证号码 430302199503141512 有误"),
         finding(3, severity="warning"), finding(4, actor="counselor", message="请辅导员核实"),
     ]  # fmt: skip
-    summary = write_answers(cohort, make_run(tmp_path, students, findings), patience=patience)
+    summary = write_answers(cohort, make_run(tmp_path, students, findings), retry=patience)
     rows = {row["学号"]: row for row in written(book)}
     assert {row["状态"] for row in rows.values()} == {
         "待学生更正", "未提交", "审核通过", "待辅导员核实", "已退回", "待审核"
@@ -126,7 +126,7 @@ def test_each_student_is_told(google: Google, book: Book, cohort, patience: Retr
 def test_protected_whole_and_nothing_added_twice(google: Google, book: Book, cohort, patience, tmp_path: Path):
     run = make_run(tmp_path, [student(n) for n in range(20)])
     for _ in range(3):
-        write_answers(cohort, run, patience=patience)
+        write_answers(cohort, run, retry=patience)
     sheet = book.named("认证结果")
     assert [one["description"] for one in sheet.protected] == [ANSWERS_MARK]
     assert sheet.protected[0]["range"] == {"sheetId": sheet.id} and sheet.protected[0]["editors"] == {"users": [EMAIL]}
@@ -138,13 +138,13 @@ def test_protected_whole_and_nothing_added_twice(google: Google, book: Book, coh
 
 def test_a_copy_of_our_worksheet_is_left_alone(google: Google, book: Book, cohort, patience, tmp_path: Path):
     """Google copies the protection, and with it our mark; the copy stands before ours here."""
-    write_answers(cohort, make_run(tmp_path, [student(1)]), patience=patience)
+    write_answers(cohort, make_run(tmp_path, [student(1)]), retry=patience)
     own = book.named("认证结果")
     copied = copy.deepcopy(own)
     copied.id, copied.title = 77, "认证结果 的副本"
     book.sheets.insert(0, copied)
     before = copy.deepcopy(copied.values)
-    write_answers(cohort, make_run(tmp_path, [student(1, "approved")]), patience=patience)
+    write_answers(cohort, make_run(tmp_path, [student(1, "approved")]), retry=patience)
     assert copied.values == before
     assert written(book)[0]["状态"] == "审核通过"
 
@@ -154,41 +154,41 @@ def test_a_worksheet_of_our_title_that_somebody_else_fills_is_left_alone(
 ):
     book.sheets.append(Sheet(9, "认证结果", [["姓名", "成绩"], ["张三", "90"]]))
     with pytest.raises(RefusedError, match="不是系统建的"):
-        write_answers(cohort, make_run(tmp_path, [student(1)]), patience=patience)
+        write_answers(cohort, make_run(tmp_path, [student(1)]), retry=patience)
     assert google.writes() == []
 
 
 def test_what_somebody_else_protects_is_told_as_that(google: Google, book: Book, cohort, patience, tmp_path: Path):
     run = make_run(tmp_path, [student(1)])
-    write_answers(cohort, run, patience=patience)
+    write_answers(cohort, run, retry=patience)
     sheet = book.named("认证结果")
     sheet.protected.append({"protectedRangeId": 5, "range": {"sheetId": sheet.id}, "description": "教务处"})
     with pytest.raises(RefusedError, match="别人设的保护") as caught:
-        write_answers(cohort, run, patience=patience)
+        write_answers(cohort, run, retry=patience)
     assert EMAIL in caught.value.remedy
 
 
 def test_rows_that_are_gone_become_blank(google: Google, book: Book, cohort, patience, tmp_path: Path):
-    write_answers(cohort, make_run(tmp_path, [student(n) for n in range(9)]), patience=patience)
-    summary = write_answers(cohort, make_run(tmp_path, [student(n) for n in range(4)]), patience=patience)
+    write_answers(cohort, make_run(tmp_path, [student(n) for n in range(9)]), retry=patience)
+    summary = write_answers(cohort, make_run(tmp_path, [student(n) for n in range(4)]), retry=patience)
     rows = [row for row in book.named("认证结果").values[1:] if any(row)]
     assert len(rows) == 4 and len(summary.sheets[0].changed) == 5
-    assert summary.sheets[0].before == {"待审核": 9}
-    write_answers(cohort, make_run(tmp_path, [student(n) for n in range(1500)]), patience=patience)
+    assert summary.sheets[0].previous == {"待审核": 9}
+    write_answers(cohort, make_run(tmp_path, [student(n) for n in range(1500)]), retry=patience)
     assert len(written(book)) == 1500
 
 
 def test_dry_run_writes_nothing(google: Google, book: Book, cohort, patience, tmp_path: Path):
     run = make_run(tmp_path, [student(1), student(2, "correct")], [finding(2)])
-    summary = write_answers(cohort, run, dry_run=True, patience=patience)
+    summary = write_answers(cohort, run, dry_run=True, retry=patience)
     assert google.writes() == [] and book.named("认证结果") is None
     assert summary.sheets[0].changed == ["1300000001", "1300000002"] and not summary.sheets[0].written
     assert all(scope.endswith("readonly") for scope in google.tokens.values())
-    write_answers(cohort, run, patience=patience)
+    write_answers(cohort, run, retry=patience)
     run = make_run(tmp_path, [student(1), student(2, "approved")])
-    summary = write_answers(cohort, run, dry_run=True, patience=patience)
+    summary = write_answers(cohort, run, dry_run=True, retry=patience)
     assert summary.sheets[0].changed == ["1300000002"]
-    assert summary.sheets[0].before == {"待学生更正": 1, "待审核": 1}
+    assert summary.sheets[0].previous == {"待学生更正": 1, "待审核": 1}
     assert summary.sheets[0].counts == {"审核通过": 1, "待审核": 1}
 
 
@@ -209,7 +209,7 @@ def test_dry_run_writes_nothing(google: Google, book: Book, cohort, patience, tm
 def test_a_lost_answer_is_not_repeated_blindly(google: Google, book: Book, cohort, patience, tmp_path: Path, fault):
     google.faults = [fault]
     carried_out = fault.times * fault.apply
-    write_answers(cohort, make_run(tmp_path, [student(n) for n in range(5)]), patience=patience)
+    write_answers(cohort, make_run(tmp_path, [student(n) for n in range(5)]), retry=patience)
     sheet = book.named("认证结果")
     assert len(written(book)) == 5 and len(sheet.protected) == 1 and len(sheet.formats) == 4
     assert len([one for one in book.sheets if "认证结果" in one.title]) == 1
@@ -239,7 +239,7 @@ def test_a_write_back_cut_off_at_any_call_is_mended_by_the_next(
 
     monkeypatch.setattr(SheetsClient, "request", cut)
     at, answered = 0, False
-    write_answers(cohort, run, patience=patience)
+    write_answers(cohort, run, retry=patience)
     whole, calls = written(book), len(sent)
     assert calls > 4
     for at in range(1, calls + 1):
@@ -247,9 +247,9 @@ def test_a_write_back_cut_off_at_any_call_is_mended_by_the_next(
             mine = google.books[KEY] = Book("采集", sheets=[Sheet(0, "1班", [["学号"], ["1300000001"]])])
             sent.clear()
             with pytest.raises(PowerCut):
-                write_answers(cohort, run, patience=patience)
+                write_answers(cohort, run, retry=patience)
             at, before = 0, at
-            write_answers(cohort, run, patience=patience)
+            write_answers(cohort, run, retry=patience)
             at = before
             own = mine.named("认证结果")
             assert written(mine) == whole
@@ -257,10 +257,10 @@ def test_a_write_back_cut_off_at_any_call_is_mended_by_the_next(
 
 
 def test_out_of_time_says_why_and_leaves_the_old(google: Google, book: Book, cohort, patience, tmp_path: Path):
-    write_answers(cohort, make_run(tmp_path, [student(1)]), patience=patience)
+    write_answers(cohort, make_run(tmp_path, [student(1)]), retry=patience)
     google.faults = [Fault("values:batchUpdate", times=99, status=503)]
     with pytest.raises(PartialError, match="暂时不可用"):
-        write_answers(cohort, make_run(tmp_path, [student(1, "approved")]), patience=patience)
+        write_answers(cohort, make_run(tmp_path, [student(1, "approved")]), retry=patience)
     assert written(book)[0]["状态"] == "待审核"
 
 
@@ -287,7 +287,7 @@ def test_sixty_rows_raced(google: Google, book: Book, cohort, patience, tmp_path
     for turn in range(3):
         students = [student(n, states[(n + turn) % len(states)]) for n in range(60)]
         google.faults = [Fault("batchUpdate", drop=True, apply=chance.random() < 0.5)]
-        write_answers(cohort, make_run(tmp_path, students), patience=patience)
+        write_answers(cohort, make_run(tmp_path, students), retry=patience)
         told = {row["学号"]: row["状态"] for row in written(book)}
         assert told == {one["student_number"]: tables.STATUSES[one["status"]] for one in students}
     for row in theirs.values[1:]:
@@ -298,7 +298,7 @@ def test_sixty_rows_raced(google: Google, book: Book, cohort, patience, tmp_path
 
 def test_worksheet_removed_between_calls(google: Google, book: Book, cohort, patience, tmp_path: Path):
     run = make_run(tmp_path, [student(1)])
-    write_answers(cohort, run, patience=patience)
+    write_answers(cohort, run, retry=patience)
     gone = []
 
     def remove(call) -> None:
@@ -306,14 +306,14 @@ def test_worksheet_removed_between_calls(google: Google, book: Book, cohort, pat
             gone.append(book.sheets.pop())
 
     google.on("before", "values:batchUpdate", remove)
-    write_answers(cohort, run, patience=patience)
+    write_answers(cohort, run, retry=patience)
     assert len(written(book)) == 1
 
 
 def test_answers_spreadsheet_of_its_own(google: Google, book: Book, tmp_path: Path, patience):
     google.books["answers-key"] = Book("结果")
     cohort = make_cohort(tmp_path, google={"answers": "answers-key"})
-    write_answers(cohort, make_run(tmp_path, [student(1)]), patience=patience)
+    write_answers(cohort, make_run(tmp_path, [student(1)]), retry=patience)
     assert len(written(google.books["answers-key"])) == 1 and book.named("认证结果") is None
 
 
@@ -322,7 +322,7 @@ def test_sheets_by_class_learn_of_their_own_classes(google: Google, book: Book, 
     cohort = make_cohort(tmp_path, submissions={"from": [f"gsheet:{KEY}", "gsheet:second", "x/*.csv"]})
     students = [student(0), student(3, "missing"), student(1), student(4, "missing"), student(2)]
     run = make_run(tmp_path, students, files={"s1": "gsheet:second#二班", "s2": "x/a.csv"})
-    summary = write_answers(cohort, run, patience=patience)
+    summary = write_answers(cohort, run, retry=patience)
     assert [row["学号"] for row in written(book)] == ["1300000000", "1300000003"]
     assert [row["学号"] for row in written(google.books["second"])] == ["1300000001", "1300000004"]
     assert summary.unplaced == 1
@@ -331,7 +331,7 @@ def test_sheets_by_class_learn_of_their_own_classes(google: Google, book: Book, 
 def test_a_viewer_is_told_whom_to_share_with(google: Google, book: Book, cohort, patience, tmp_path: Path):
     google.viewers_only = True
     with pytest.raises(MingceError, match=f"{EMAIL}.*编辑者"):
-        write_answers(cohort, make_run(tmp_path, [student(1)]), patience=patience)
+        write_answers(cohort, make_run(tmp_path, [student(1)]), retry=patience)
 
 
 def test_no_sheet_is_refused(tmp_path: Path):
@@ -342,7 +342,7 @@ def test_no_sheet_is_refused(tmp_path: Path):
 
 def test_nothing_written_is_a_formula(google: Google, book: Book, cohort, patience, tmp_path: Path):
     run = make_run(tmp_path, [student(1, "correct", class_name="=HYPERLINK(1)")], [finding(1, message="=1+1")])
-    write_answers(cohort, run, patience=patience)
+    write_answers(cohort, run, retry=patience)
     assert written(book)[0]["需要更正"] == "=1+1"
     assert all(call.body["valueInputOption"] == "RAW" for call in google.writes() if "values" in call.path)
 

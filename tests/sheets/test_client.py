@@ -30,7 +30,7 @@ def book(google: Google) -> Book:
 
 
 def read(cohort, patience):
-    return read_sheet(f"gsheet:{KEY}", cohort, None, patience=patience).grids
+    return read_sheet(f"gsheet:{KEY}", cohort, None, retry=patience).grids
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_another_ca_is_no_google(google: Google, cohort, patience, monkeypatch):
 
 
 def test_writes_are_not_repeated_blindly(google: Google, cohort, patience, book):
-    client = access.connect_google(cohort, write=True, patience=patience)
+    client = access.connect_google(cohort, write=True, retry=patience)
     body = {"valueInputOption": "RAW", "data": [{"range": "'1班'!A1", "values": [["x"]]}]}
     for fault in (
         Fault(WRITE, drop=True, apply=True),
@@ -171,7 +171,7 @@ def test_writes_are_not_repeated_blindly(google: Google, cohort, patience, book)
 
 
 def test_a_lost_write_is_looked_at_and_repeated_only_if_needed(google: Google, cohort, patience, book):
-    client = access.connect_google(cohort, write=True, patience=patience)
+    client = access.connect_google(cohort, write=True, retry=patience)
     body = {"requests": [{"addProtectedRange": {"protectedRange": {"range": {"sheetId": 0}, "description": "x"}}}]}
 
     def done() -> bool:
@@ -187,7 +187,7 @@ def test_a_lost_write_is_looked_at_and_repeated_only_if_needed(google: Google, c
 
 
 def test_a_refused_write_was_not_carried_out(google: Google, cohort, patience, book):
-    client = access.connect_google(cohort, write=True, patience=patience)
+    client = access.connect_google(cohort, write=True, retry=patience)
     google.faults = [Fault(WRITE, times=2, status=429)]
     client.values_batch_update(KEY, {"valueInputOption": "RAW", "data": [{"range": "'1班'!A1", "values": [["x"]]}]})
     assert book.sheets[0].values[0][0] == "x"
@@ -196,27 +196,27 @@ def test_a_refused_write_was_not_carried_out(google: Google, cohort, patience, b
 def test_an_unreachable_proxy_sent_nothing(google: Google, cohort, patience, monkeypatch):
     """No connection at all: even a write may be repeated, and the reason is told in the end."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    client = access.connect_google(cohort, write=True, patience=patience)
+    client = access.connect_google(cohort, write=True, retry=patience)
     with pytest.raises(PartialError, match="试了 8 次"):
         client.values_batch_update(KEY, {"valueInputOption": "RAW", "data": []})
 
 
 def test_a_proxy_that_refuses_google(google: Google, cohort, patience, monkeypatch):
     monkeypatch.setattr(standin, "HOSTS", ("oauth2.googleapis.com",))
-    client = access.connect_google(cohort, write=True, patience=patience)
+    client = access.connect_google(cohort, write=True, retry=patience)
     with pytest.raises(PartialError, match="连接不上"):
         client.values_batch_update(KEY, {"valueInputOption": "RAW", "data": []})
 
 
 def test_a_viewer_cannot_write(google: Google, cohort, patience):
     google.viewers_only = True
-    client = access.connect_google(cohort, write=True, patience=patience)
+    client = access.connect_google(cohort, write=True, retry=patience)
     with pytest.raises(PartialError, match="编辑者"):
         client.values_batch_update(KEY, {"valueInputOption": "RAW", "data": []})
 
 
 def test_no_other_host_is_reached(google: Google, cohort, patience):
-    client = access.connect_google(cohort, patience=patience)
+    client = access.connect_google(cohort, retry=patience)
     for address in ("https://example.com/", "https://accounts.google.com/x", "http://sheets.googleapis.com/x"):
         with pytest.raises(InputError, match="拒绝连接"):
             client.session.get(address)
@@ -256,8 +256,8 @@ class TestKeyFile:
             self.refused(cohort, "不是 Google")
 
     def test_scopes(self, cohort, google: Google, patience):
-        access.connect_google(cohort, patience=patience).spreadsheets_get(KEY)
-        access.connect_google(cohort, write=True, patience=patience).spreadsheets_get(KEY)
+        access.connect_google(cohort, retry=patience).spreadsheets_get(KEY)
+        access.connect_google(cohort, write=True, retry=patience).spreadsheets_get(KEY)
         assert list(google.tokens.values()) == [access.READ_SCOPE, access.WRITE_SCOPE]
         assert not any("drive" in scope for scope in google.tokens.values())
 
@@ -310,7 +310,7 @@ class TestOAuth:
         monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
         for _ in range(2):
             assert read(cohort, patience)
-            access.connect_google(cohort, write=True, patience=patience).spreadsheets_get(KEY)
+            access.connect_google(cohort, write=True, retry=patience).spreadsheets_get(KEY)
         assert asked == [[access.READ_SCOPE], [access.WRITE_SCOPE]]
         kept = path.with_name("google.spreadsheets.readonly.json")
         assert kept.stat().st_mode & 0o777 == 0o600 and "agreed" in kept.read_text()

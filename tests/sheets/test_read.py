@@ -26,7 +26,7 @@ HEADER = ["提交时间", "学号", "姓名", "班级", "身份证号码"]
 
 
 def read_sheet(*given, patience: RetryPolicy):
-    reading = sheets.read_sheet(*given, patience=patience)
+    reading = sheets.read_sheet(*given, retry=patience)
     return reading.grids, reading.inputs, reading.notes
 
 

@@ -156,6 +156,6 @@ def test_the_recorded_quota(google: Google, cohort, patience, shared: Path):
 
         google.before = [("/v4/", refuse)]
         google.books = {"k": Book()}
-        client = access.connect_google(cohort, patience=patience)
+        client = access.connect_google(cohort, retry=patience)
         client.spreadsheets_get("k")
         assert client.calls.reads <= 5 and span <= client.calls.waited <= 80

@@ -17,7 +17,7 @@ from .standin import EMAIL, Fault, Google
 
 def test_created_in_one_batch_and_not_twice(google: Google, cohort, patience):
     google.books[KEY] = book = Book("采集")
-    told = complete_template(KEY, cohort, patience=patience)
+    told = complete_template(KEY, cohort, retry=patience)
     sheet = book.named("信息采集")
     assert sheet.values[0] == [field.label for field in fields.fields().values()]
     assert sheet.frozen == 1 and [one["description"] for one in sheet.protected] == [HEADER_MARK]
@@ -29,14 +29,14 @@ def test_created_in_one_batch_and_not_twice(google: Google, cohort, patience):
     assert fields.names().index("school") in lists and fields.names().index("name") not in lists
     assert "必填" in sheet.notes[0, fields.names().index("name")]
     assert sheet.repeated[0]["cell"]["userEnteredFormat"]["numberFormat"]["type"] == "TEXT"
-    assert "齐全" in complete_template(KEY, cohort, patience=patience)
+    assert "齐全" in complete_template(KEY, cohort, retry=patience)
     assert len(google.writes()) == 1
 
 
 def test_what_is_there_stays_where_it_is(google: Google, cohort, patience):
     values = [["学生姓名", "我们的列", "学号"], ["某", "x", "1300000001"]]
     google.books[KEY] = book = Book(sheets=[Sheet(4, "信息采集", values, 1000, 10)])
-    complete_template(KEY, cohort, patience=patience)
+    complete_template(KEY, cohort, retry=patience)
     header = book.sheets[0].values[0]
     assert header[:3] == ["学生姓名", "我们的列", "学号"]
     assert len(header) == 3 + len(fields.names()) - 2 and "姓名" not in header
@@ -46,7 +46,7 @@ def test_what_is_there_stays_where_it_is(google: Google, cohort, patience):
 def test_lost_answers_add_nothing_twice(google: Google, cohort, patience):
     google.books[KEY] = book = Book("采集")
     google.faults = [Fault("batchUpdate", times=2, drop=True, apply=True)]
-    complete_template(KEY, cohort, patience=patience)
+    complete_template(KEY, cohort, retry=patience)
     assert len([one for one in book.sheets if one.title == "信息采集"]) == 1
     assert len(book.named("信息采集").protected) == 1 and len(google.writes()) == 1
 
@@ -54,13 +54,13 @@ def test_lost_answers_add_nothing_twice(google: Google, cohort, patience):
 def test_a_filled_first_row_is_left_alone(google: Google, cohort, patience):
     google.books[KEY] = Book(sheets=[Sheet(4, "信息采集", [["随便", "写的"]])])
     with pytest.raises(RefusedError, match="不是表头"):
-        complete_template(KEY, cohort, patience=patience)
+        complete_template(KEY, cohort, retry=patience)
 
 
 class TestDoctor:
     def test_in_order(self, google: Google, cohort, patience):
         google.books[KEY] = Book("采集")
-        lines = check_google(cohort, patience=patience)
+        lines = check_google(cohort, retry=patience)
         assert [ok for _, ok, _ in lines] == [True, True] and EMAIL in lines[0][0] and "采集" in lines[1][0]
         assert google.writes() == []
 
@@ -72,7 +72,7 @@ class TestDoctor:
             submissions={"from": [f"gsheet:{KEY}", "gsheet:closed", "gsheet:none"]},
             review={"decisions": f"gsheet:{KEY}#审核"},
         )
-        faults = {what: remedy for what, ok, remedy in check_google(cohort, patience=patience) if not ok}
+        faults = {what: remedy for what, ok, remedy in check_google(cohort, retry=patience) if not ok}
         told = " ".join(faults.values())
         assert EMAIL in told and "语言区域" in told and "没有这个工作表" in told and "key" in told
 

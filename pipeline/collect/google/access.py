@@ -1,4 +1,4 @@
-"""Google credentials (key file, its permissions, scopes), the client made from them, and the doctor's checks."""
+"""Google credentials (key file, permissions, scopes), the client that uses them, and the checks of `mingce doctor`."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ from pipeline.errors import ConfigurationError, InputError, MingceError, Partial
 READ_SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
 WRITE_SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 _KEY_FILE_VARIABLE = "MINGCE_GOOGLE_KEY_FILE"
-_PATIENCE_OF_DOCTOR = RetryPolicy(attempts=2, budget=60)
+_DOCTOR_RETRY = RetryPolicy(attempts=2, budget=60)
 
 Credentials = service_account.Credentials | user_account.Credentials
 Finding = tuple[str, bool, str]
 
 
-def connect_google(cohort: Cohort | None, *, write: bool = False, patience: RetryPolicy | None = None) -> SheetsClient:
+def connect_google(cohort: Cohort | None, *, write: bool = False, retry: RetryPolicy | None = None) -> SheetsClient:
     """Return a client that reads (or with `write` also writes) spreadsheets, never Drive.
 
     Raises:
         ConfigurationError: if the key file is missing, readable by others, or no key.
     """
-    named = os.environ.get(_KEY_FILE_VARIABLE)
-    path = cohort.path(cohort.google.key_file) if cohort and not named else Path(named or Google().key_file)
+    configured = os.environ.get(_KEY_FILE_VARIABLE)
+    path = cohort.path(cohort.google.key_file) if cohort and not configured else Path(configured or Google().key_file)
     identity = _credentials(path.expanduser(), WRITE_SCOPE if write else READ_SCOPE)
     address = identity.service_account_email if isinstance(identity, service_account.Credentials) else ""
     tokens = requests.Session()
     session = AuthorizedSession(identity, auth_request=Request(tokens))
-    for each in (tokens, session):
-        each.mount("https://", GoogleHostsAdapter())
-        each.mount("http://", GoogleHostsAdapter())
-    return SheetsClient(session, address=address, failure=PartialError if write else InputError, patience=patience)
+    for transport in (tokens, session):
+        transport.mount("https://", GoogleHostsAdapter())
+        transport.mount("http://", GoogleHostsAdapter())
+    return SheetsClient(session, address=address, failure=PartialError if write else InputError, retry=retry)
 
 
 def _credentials(path: Path, scope: str) -> Credentials:
-    """Return credentials from a service account's key, an authorized_user file, or an OAuth client (asks once)."""
+    """Return credentials from a service account's key, an authorized_user file, or an OAuth client (asks consent)."""
     content = _private_json(path)
     try:
         if content.get("type") == "service_account":
-            token = urlsplit(str(content.get("token_uri", "")))  # the signed assertion goes there
+            address = urlsplit(str(content.get("token_uri", "")))  # the signed assertion goes there
             universe = content.get("universe_domain", "googleapis.com")
-            if token.scheme != "https" or token.hostname not in HOSTS or universe != "googleapis.com":
+            if address.scheme != "https" or address.hostname not in HOSTS or universe != "googleapis.com":
                 what = "密钥文件中的地址不是 Google 的，请重新从 Google Cloud 下载"
                 raise ConfigurationError([what], where=str(path))
             return service_account.Credentials.from_service_account_info(content, scopes=[scope])
         if content.get("type") == "authorized_user":
             return user_account.Credentials.from_authorized_user_info(content, scopes=[scope])
         if "installed" in content:
-            given = path.with_name(f"{path.stem}.{scope.rpartition('/')[2]}.json")
-            agreed = _private_json(given) if given.is_file() else _ask_consent(path, content, scope, given)
+            token = path.with_name(f"{path.stem}.{scope.rpartition('/')[2]}.json")
+            agreed = _private_json(token) if token.is_file() else _request_consent(path, content, scope, token)
             return user_account.Credentials.from_authorized_user_info(agreed, scopes=[scope])
     except (ValueError, auth_errors.GoogleAuthError):
         raise ConfigurationError(["密钥文件不完整，请重新从 Google Cloud 下载"], where=str(path)) from None
@@ -97,7 +97,7 @@ def _private_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) -> dict[str, Any]:
+def _request_consent(path: Path, client: dict[str, Any], scope: str, token_file: Path) -> dict[str, Any]:
     token = urlsplit(str(client.get("installed", {}).get("token_uri", "")))
     page = urlsplit(str(client.get("installed", {}).get("auth_uri", "")))
     if token.hostname not in HOSTS or page.hostname != "accounts.google.com" or token.scheme != "https":
@@ -111,26 +111,28 @@ def _ask_consent(path: Path, client: dict[str, Any], scope: str, given: Path) ->
     agreed = flow.run_local_server(port=0, authorization_prompt_message="请在浏览器中打开：{url}").to_json(
         strip=["token"]
     )
-    given.touch(mode=0o600, exist_ok=True)
-    given.chmod(0o600)
-    given.write_text(agreed, encoding="utf-8")
+    token_file.touch(mode=0o600, exist_ok=True)
+    token_file.chmod(0o600)
+    token_file.write_text(agreed, encoding="utf-8")
     return json.loads(agreed)
 
 
-def check_google(cohort: Cohort, *, patience: RetryPolicy | None = None) -> list[Finding]:
+def check_google(cohort: Cohort, *, retry: RetryPolicy | None = None) -> list[Finding]:
     """Return (what, whether it is right, remedy) for the key file and each named spreadsheet. Writes nothing."""
     decisions, answers = cohort.review.decisions or "", cohort.google.answers
-    named = [("登记表", source) for source in cohort.submissions.paths if is_gsheet(source)]
-    named += [("审核表", decisions)] if is_gsheet(decisions) else []
-    named += [("回写表格", GSHEET + answers.removeprefix(GSHEET))] if answers else []
-    if not named:
+    sources = [("登记表", source) for source in cohort.submissions.paths if is_gsheet(source)]
+    sources += [("审核表", decisions)] if is_gsheet(decisions) else []
+    sources += [("回写表格", GSHEET + answers.removeprefix(GSHEET))] if answers else []
+    if not sources:
         return []
     try:
-        client = connect_google(cohort, patience=patience or _PATIENCE_OF_DOCTOR)
+        client = connect_google(cohort, retry=retry or _DOCTOR_RETRY)
     except ConfigurationError as error:
         return [("Google 密钥文件", False, "；".join(error.mistakes))]
-    found: list[Finding] = [(f"Google 密钥文件（{client.address or '本人授权'}）", True, "")]
-    return found + [line for what, source in dict.fromkeys(named) for line in _check_spreadsheet(client, what, source)]
+    findings: list[Finding] = [(f"Google 密钥文件（{client.address or '本人授权'}）", True, "")]
+    for what, source in dict.fromkeys(sources):
+        findings += _check_spreadsheet(client, what, source)
+    return findings
 
 
 def _check_spreadsheet(client: SheetsClient, what: str, source: str) -> list[Finding]:
@@ -141,10 +143,10 @@ def _check_spreadsheet(client: SheetsClient, what: str, source: str) -> list[Fin
         return [(f"{what} {source[:40]}", False, "；".join(error.mistakes))]
     except MingceError as error:
         return [(f"{what} {source[:40]}", False, f"{error.what}。{error.remedy}" if error.remedy else error.what)]
-    found: list[Finding] = [(f"{what}“{book.title}”可以读取（{len(book.tabs)} 个工作表）", True, "")]
+    findings: list[Finding] = [(f"{what}“{book.title}”可以读取（{len(book.tabs)} 个工作表）", True, "")]
     if title and title not in [tab.title for tab in book.tabs]:
-        found.append((f"{what}“{book.title}”的工作表 {title}", False, "没有这个工作表，请核对名称或新建"))
+        findings.append((f"{what}“{book.title}”的工作表 {title}", False, "没有这个工作表，请核对名称或新建"))
     if what == "登记表" and not book.locale.startswith("zh"):
         remedy = "日期会显示为别国的写法：请在“文件 → 设置”中把语言区域改为中国"
-        found.append((f"{what}“{book.title}”的语言区域是 {book.locale or '未知'}", False, remedy))
-    return found
+        findings.append((f"{what}“{book.title}”的语言区域是 {book.locale or '未知'}", False, remedy))
+    return findings

@@ -35,7 +35,7 @@ _LONGEST_RETRY_AFTER = 600.0
 _RATE_REASONS = {"RATE_LIMIT_EXCEEDED", "rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"}
 
 Values = list[list[Any]]
-"""Rows of cells as Google gives them: texts, numbers, truth values; blank ends of rows and sheets are left out."""
+"""Rows of cells from Google: texts, numbers, booleans. Blank ends of rows and sheets are left out."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ class Calls:
 class Fault:
     """A failed call. With a `remedy` it is final, else it may be repeated.
 
-    `busy`: over quota; `maybe_done`: Google may have done the call; `retry_after`: seconds.
+    `busy`: over quota; `maybe_executed`: Google may have executed the call; `retry_after`: seconds.
     """
 
     why: str
     remedy: str = ""
     busy: bool = False
-    maybe_done: bool = False
+    maybe_executed: bool = False
     retry_after: float | None = None
 
 
@@ -109,21 +109,20 @@ class GoogleHostsAdapter(adapters.HTTPAdapter):
 class SheetsClient(HTTPClient):
     """gspread's HTTP client with bounded waits. It repeats reads.
 
-    It repeats a write only if Google certainly did not carry it out (quota, no connection, no token). Otherwise
-    `request` raises `UnknownOutcomeError`, and `write` checks before it repeats. A call that is given up raises
-    `failure`.
+    It repeats a write only if Google certainly did not execute it (quota, no connection, no token). Otherwise `request`
+    raises `UnknownOutcomeError`, and `write` checks before it repeats. After the last attempt `failure` is raised.
     """
 
     def __init__(
-        self, session: requests.Session, *, address: str, failure: type[MingceError], patience: RetryPolicy | None
+        self, session: requests.Session, *, address: str, failure: type[MingceError], retry: RetryPolicy | None
     ) -> None:
         super().__init__(None, session)  # pyright: ignore[reportArgumentType]  # gspread: a session needs no auth
         self.calls = Calls()
         self.last_size = 0
         self.address = address
         self.failure = failure
-        self.patience = patience or RetryPolicy()
-        self._started = self.patience.clock()
+        self.retry = retry or RetryPolicy()
+        self._started = self.retry.clock()
 
     def request(
         self, method: str, endpoint: str, params: ParamsType | None = None, data: bytes | None = None,
@@ -137,14 +136,14 @@ class SheetsClient(HTTPClient):
             MingceError: (`failure`) if permission or the spreadsheet is missing, or attempts or time are used up.
         """
         reading = method.lower() == "get"
-        for attempt in range(1, self.patience.attempts + 1):
+        for attempt in range(1, self.retry.attempts + 1):
             self.calls.reads += reading
             self.calls.writes += not reading
             fault = self._attempt(method, endpoint, params=params, data=data, json=json, files=files, headers=headers)
             if not isinstance(fault, Fault):
                 self.last_size = len(fault.content)
                 return fault
-            if fault.maybe_done and not reading:
+            if fault.maybe_executed and not reading:
                 raise UnknownOutcomeError(fault)
             self._wait(fault, attempt)
         raise AssertionError("_wait() ends the last attempt")
@@ -154,50 +153,50 @@ class SheetsClient(HTTPClient):
         answer = self.values_batch_get(key, ranges, params=params)
         return [item.get("values", []) for item in answer["valueRanges"]]
 
-    def write(self, send: Callable[[], Any], done: Callable[[], bool]) -> None:
-        """Send a write. After a lost answer, ask `done` (a fresh read) before sending it again."""
-        for attempt in range(1, self.patience.attempts + 1):
+    def write(self, send: Callable[[], Any], executed: Callable[[], bool]) -> None:
+        """Send a write. After a lost answer, call `executed` (a fresh read) before sending it again."""
+        for attempt in range(1, self.retry.attempts + 1):
             try:
                 send()
                 return
             except UnknownOutcomeError as lost:
                 self._wait(lost.fault, attempt)
-                if done():
+                if executed():
                     return
 
     def _wait(self, fault: Fault, attempt: int) -> None:
         if fault.retry_after is not None:
-            seconds = fault.retry_after + self.patience.jitter()
+            seconds = fault.retry_after + self.retry.jitter()
         else:
-            first, longest = _BUSY_SECONDS if fault.busy else _BROKEN_SECONDS
-            seconds = min(longest, first * 2 ** (attempt - 1)) * (1 + 0.25 * self.patience.jitter())
-        if attempt >= self.patience.attempts:
-            raise self._given_up(fault, f"试了 {attempt} 次")
-        if seconds >= self._left():
-            raise self._given_up(fault, f"还需等待 {seconds:.0f} 秒，而本次任务的 {self.patience.budget:.0f} 秒已用完")
+            shortest, longest = _BUSY_SECONDS if fault.busy else _BROKEN_SECONDS
+            seconds = min(longest, shortest * 2 ** (attempt - 1)) * (1 + 0.25 * self.retry.jitter())
+        if attempt >= self.retry.attempts:
+            raise self._final_error(fault, f"试了 {attempt} 次")
+        if seconds >= self._seconds_left():
+            raise self._final_error(fault, f"还需等待 {seconds:.0f} 秒，而本次任务的 {self.retry.budget:.0f} 秒已用完")
         self.calls.waits += 1
         self.calls.waited += seconds
         self.calls.reasons.append(fault.why)
-        self.patience.sleep(seconds)
+        self.retry.sleep(seconds)
 
-    def _left(self) -> float:
-        return self.patience.budget - (self.patience.clock() - self._started)
+    def _seconds_left(self) -> float:
+        return self.retry.budget - (self.retry.clock() - self._started)
 
-    def _given_up(self, fault: Fault, why: str) -> MingceError:
+    def _final_error(self, fault: Fault, why: str) -> MingceError:
         return self.failure(
             f"Google 表格没有完成：{fault.why}；{why}。{self.calls}",
             remedy="请检查网络（或代理）后再运行；若提示次数超限，请过几分钟再试",
         )
 
-    def _attempt(self, method: str, endpoint: str, **given: object) -> requests.Response | Fault:
-        """Send once. Return the complete answer or a temporary fault; raise what waiting cannot mend."""
-        left = self._left()
-        if left <= 0:
-            raise self._given_up(Fault("时间已用完"), f"本次任务的 {self.patience.budget:.0f} 秒已用完")
-        timeout = (min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left))
+    def _attempt(self, method: str, endpoint: str, **arguments: object) -> requests.Response | Fault:
+        """Send once. Return the complete answer or a temporary fault. Raise for a permanent one."""
+        remaining = self._seconds_left()
+        if remaining <= 0:
+            raise self._final_error(Fault("时间已用完"), f"本次任务的 {self.retry.budget:.0f} 秒已用完")
+        timeout = (min(_CONNECT_SECONDS, remaining), min(_READ_SECONDS, remaining))
         try:
             send: Any = self.session.request  # google-auth's own signature leaves out the tuple of timeouts
-            response: requests.Response = send(method, endpoint, timeout=timeout, allow_redirects=False, **given)
+            response: requests.Response = send(method, endpoint, timeout=timeout, allow_redirects=False, **arguments)
         except auth_errors.GoogleAuthError as error:
             return _token_fault(error)
         except requests.RequestException as error:
@@ -206,7 +205,7 @@ class SheetsClient(HTTPClient):
             raise self.failure(
                 "证书文件读不出", where=str(error)[-200:], remedy="请改正环境变量 REQUESTS_CA_BUNDLE，或取消它"
             ) from None
-        params: Any = given["params"] or {}
+        params: Any = arguments["params"] or {}
         fault = fault_of_response(response, address=self.address, ranges=len(params.get("ranges", ())))
         if fault and fault.remedy:
             error = RejectedRequestError if response.status_code == 400 else self.failure
@@ -214,24 +213,24 @@ class SheetsClient(HTTPClient):
         return fault or response
 
 
-def _is_whole(answer: Any, ranges: int) -> bool:  # noqa: ANN401  # what JSON holds, perhaps a proxy's own
+def _is_complete(answer: Any, ranges: int) -> bool:  # noqa: ANN401  # what JSON holds, perhaps a proxy's own
     """Return whether an answer holds the rows of this many ranges."""
     try:
-        found = [item.get("values", []) for item in answer.get("valueRanges", [])]
-        return len(found) == ranges and all(isinstance(row, list) for rows in found for row in rows)
+        tables = [item.get("values", []) for item in answer.get("valueRanges", [])]
+        return len(tables) == ranges and all(isinstance(row, list) for rows in tables for row in rows)
     except (AttributeError, TypeError):
         return False
 
 
 def fault_of_response(response: requests.Response, *, address: str, ranges: int = 0) -> Fault | None:
-    """Return the fault of an answer, or None if it is a complete JSON success with this many ranges."""
+    """Return the fault of an answer, or None for a complete JSON success with this many ranges."""
     status = response.status_code
     try:
         body: Any = json.loads(response.content)
     except ValueError:
         body = None
     if 200 <= status < 300:
-        return None if _is_whole(body, ranges) else Fault("回答不完整", maybe_done=True)
+        return None if _is_complete(body, ranges) else Fault("回答不完整", maybe_executed=True)
     try:
         error = body.get("error", {})
         reasons = {str(item.get("reason", "")) for item in [*error.get("details", []), *error.get("errors", [])]}
@@ -240,7 +239,7 @@ def fault_of_response(response: requests.Response, *, address: str, ranges: int 
     if status == 429 or (status == 403 and reasons & _RATE_REASONS):
         return Fault(f"调用次数超限（{status}）", busy=True, retry_after=_retry_after(response))
     if status == 408 or status >= 500:
-        return Fault(f"Google 服务暂时不可用（{status}）", maybe_done=True, retry_after=_retry_after(response))
+        return Fault(f"Google 服务暂时不可用（{status}）", maybe_executed=True, retry_after=_retry_after(response))
     if status == 403 and "SERVICE_DISABLED" in reasons:
         return Fault(
             "密钥所在的 Google Cloud 项目没有启用 Google Sheets API（403）",
@@ -269,7 +268,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _token_fault(error: auth_errors.GoogleAuthError) -> Fault:
-    """Return the failure to get a token as temporary, because the call itself was never sent."""
+    """Return a temporary fault for a token that was not issued: the call itself was never sent."""
     _check_certificate(error)
     if isinstance(error, auth_errors.TransportError):
         return Fault("取不到 Google 的令牌（连接不上）")
@@ -284,7 +283,7 @@ def _token_fault(error: auth_errors.GoogleAuthError) -> Fault:
 
 
 def _check_certificate(error: Exception) -> None:
-    """Raise if the other side's certificate is not trusted, because waiting does not mend that."""
+    """Raise if the server's certificate is not trusted, because waiting does not help."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         raise InputError(
             "连接 Google 时证书验证失败", remedy="请检查本机时间；经过单位代理时，请用 REQUESTS_CA_BUNDLE 指明其证书"
@@ -301,4 +300,4 @@ def _network_fault(error: requests.RequestException) -> Fault:
     unreached = isinstance(reason, urllib3_errors.NewConnectionError | urllib3_errors.ConnectTimeoutError)
     if refused or unreached or isinstance(error, requests.ConnectTimeout):
         return Fault("连接不上 Google")
-    return Fault("Google 没有按时回答" if isinstance(error, requests.Timeout) else "连接中断", maybe_done=True)
+    return Fault("Google 没有按时回答" if isinstance(error, requests.Timeout) else "连接中断", maybe_executed=True)

@@ -25,9 +25,9 @@ from pipeline.collect.google.tabs import Snapshot, Tab
 from pipeline.collect.inputs import Content, is_gsheet, parse_source, store_copy
 from pipeline.errors import InputError
 
-_LOOKS = 3
+_MAX_REREADS = 3
 _SERIAL = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER", **tabs.COMPACT}
-_SHOWN = {"valueRenderOption": "FORMATTED_VALUE", **tabs.COMPACT}
+_FORMATTED = {"valueRenderOption": "FORMATTED_VALUE", **tabs.COMPACT}
 _MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 # a date that does not begin with its year
 _FOREIGN = re.compile(
@@ -39,40 +39,40 @@ _PADDED = ("exam_number", "student_number", "postcode")  # identifiers of one wi
 
 
 _Reread = dict[tuple[int, int], tuple[str, str]]
-"""By 0-based row and column a cell's text in another rendering, and the serial number of a date or ""."""
+"""0-based (row, column) to a cell's text in another rendering, and the serial number of a date or ""."""
 
 
-def read_sheet(source: str, cohort: Cohort, keep: Path | None, *, patience: RetryPolicy | None = None) -> Reading:
-    """Read the worksheets of `source` (`gsheet:<key>`, or one with `#title`), without our answers and the decisions.
+def read_sheet(source: str, cohort: Cohort, copies: Path | None, *, retry: RetryPolicy | None = None) -> Reading:
+    """Read the worksheets of `source` (`gsheet:<key>`, one with `#title`), without answers and decisions.
 
     Raises:
         InputError: if there is no access, no such spreadsheet or worksheet, or no answer in time.
         ConfigurationError: if the source or the key file is wrong.
     """
     key, title = parse_source(source)
-    client = connect_google(cohort, patience=patience)
+    client = connect_google(cohort, retry=retry)
     try:
-        return _read(source, key, title, client, cohort, keep)
+        return _read(source, key, title, client, cohort, copies)
     except InputError as error:
         raise InputError(error.what, where=error.where or source, remedy=error.remedy) from None
 
 
-def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohort, keep: Path | None) -> Reading:
+def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohort, copies: Path | None) -> Reading:
     decisions = cohort.review.decisions or ""
     decided = parse_source(decisions) if is_gsheet(decisions) else ("", "")
-    own = {tabs.ANSWERS_TITLE, decided[1]} if decided[0] == key and decided[1] else {tabs.ANSWERS_TITLE}
+    output_titles = {tabs.ANSWERS_TITLE, decided[1]} if decided[0] == key and decided[1] else {tabs.ANSWERS_TITLE}
 
     def wanted(tab: Tab) -> bool:
         if title:
             return tab.title == title
-        return tab.kind == "GRID" and tab.title not in own and tabs.ANSWERS_MARK not in tab.protections
+        return tab.kind == "GRID" and tab.title not in output_titles and tabs.ANSWERS_MARK not in tab.protections
 
     snapshot = Snapshot(client, key, wanted)
     if title and not snapshot.book.tabs:
         raise InputError(f"表格中没有工作表 {title}", where=source, remedy="请核对工作表名称")
     reread, restless = _reread_columns(snapshot)
     content = _content(source, snapshot, reread)
-    store_copy(content, keep)
+    store_copy(content, copies)
     filled = [
         tab for tab in snapshot.book.tabs if any(cell != "" for row in snapshot.values.get(tab.id, []) for cell in row)
     ]
@@ -80,42 +80,43 @@ def _read(source: str, key: str, title: str, client: SheetsClient, cohort: Cohor
     detail = f"Google 表格“{snapshot.book.title}”，{len(grids)} 个工作表；{client.calls}"
     notes = [Note("info", source, "", 0, detail)]
     blank = [tab.title for tab in snapshot.book.tabs if tab not in filled]
-    notes += [Note("info", source, each, 0, "工作表是空的，未读取") for each in blank]
+    notes += [Note("info", source, title, 0, "工作表是空的，未读取") for title in blank]
     moving = "读取期间一直有人在改：取的是最后一次读到的内容，请在没有人填写时再运行一次"
     changing = [snapshot.tabs[number].title for number in sorted(restless & set(snapshot.tabs))]
-    notes += [Note("warning", source, each, 0, moving) for each in changing]
+    notes += [Note("warning", source, title, 0, moving) for title in changing]
     return Reading(grids, notes, [Input(source, content.sha256, len(content.data), detail)])
 
 
 def _reread_columns(snapshot: Snapshot) -> tuple[dict[int, _Reread], set[int]]:
-    """Return the second readings by worksheet id, and the ids that kept changing while they were read."""
-    found: dict[int, _Reread] = {}
-    left = set(snapshot.values) & set(snapshot.tabs)
-    for attempt in range(_LOOKS):
-        seen = {number: _look_again(snapshot, snapshot.tabs[number]) for number in sorted(left)}
-        found |= {number: one for number, one in seen.items() if one is not None}
-        left = {number for number, one in seen.items() if one is None}
-        if not left:
+    """Return the second readings by worksheet id, and the ids of worksheets that changed in every round."""
+    results: dict[int, _Reread] = {}
+    pending = set(snapshot.values) & set(snapshot.tabs)
+    for attempt in range(_MAX_REREADS):
+        readings = {number: _reread_tab(snapshot, snapshot.tabs[number]) for number in sorted(pending)}
+        results |= {number: reading for number, reading in readings.items() if reading is not None}
+        pending = {number for number, reading in readings.items() if reading is None}
+        if not pending:
             break
-        if attempt < _LOOKS - 1:
+        if attempt < _MAX_REREADS - 1:
             before = dict(snapshot.values)
-            snapshot.again(left)  # also reads again other worksheets that changed
-            left = {number for number, values in snapshot.values.items() if before.get(number) is not values}
-            found = {number: one for number, one in found.items() if number not in left}
-    return found, snapshot.restless | left
+            snapshot.reread(pending)  # also reads again other worksheets that changed
+            pending = {number for number, values in snapshot.values.items() if before.get(number) is not values}
+            results = {number: reading for number, reading in results.items() if number not in pending}
+    return results, snapshot.changing | pending
 
 
-def _look_again(snapshot: Snapshot, tab: Tab) -> _Reread | None:
-    """Read the doubtful columns of a worksheet in another rendering. None: the worksheet changed meanwhile."""
-    values, found = snapshot.values[tab.id], _Reread()
-    columns = {at: tabs.sheet_column(values, at) for at in range(max((len(row) for row in values), default=0))}
+def _reread_tab(snapshot: Snapshot, tab: Tab) -> _Reread | None:
+    """Read the ambiguous columns of a worksheet in another rendering. None if the worksheet changed meanwhile."""
+    values, cells_read = snapshot.values[tab.id], _Reread()
+    width = max(map(len, values), default=0)
+    columns = {column: tabs.sheet_column(values, column) for column in range(width)}
     key = tabs.key_column(values)
-    for rendering, doubtful, take in ((_SERIAL, _are_foreign, _date_of), (_SHOWN, _zeros_lost, _padded)):
-        asked = [at for at, cells in columns.items() if doubtful(cells)]
-        if not asked:
+    for rendering, doubtful, convert in _RENDERINGS:
+        chosen = [column for column, cells in columns.items() if doubtful(cells)]
+        if not chosen:
             continue
         try:
-            ranges = [tab.columns_range(at) for at in (key, *asked)]
+            ranges = [tab.column_range(column) for column in (key, *chosen)]
             answer = snapshot.client.read_values(snapshot.book.key, ranges, {**rendering})
         except RejectedRequestError:
             return None
@@ -124,18 +125,18 @@ def _look_again(snapshot: Snapshot, tab: Tab) -> _Reread | None:
         texts = [(a, b) for a, b in zip(columns[key], now, strict=False) if isinstance(a, str) and isinstance(b, str)]
         if len(columns[key]) != len(now) or any(a != b for a, b in texts):
             return None
-        for at, cells in zip(asked, read, strict=True):
-            for row, (old, new) in enumerate(zip(columns[at], cells, strict=False)):
-                if text := take(old, new):
-                    found[row, at] = text, repr(new) if isinstance(old, str) else ""
-    return found
+        for column, cells in zip(chosen, read, strict=True):
+            for row, (old, new) in enumerate(zip(columns[column], cells, strict=False)):
+                if text := convert(old, new):
+                    cells_read[row, column] = text, repr(new) if isinstance(old, str) else ""
+    return cells_read
 
 
-def _are_foreign(cells: list[Any]) -> bool:
+def _hold_foreign_dates(cells: list[Any]) -> bool:
     return any(isinstance(cell, str) and _FOREIGN.fullmatch(cell) for cell in set(cells))
 
 
-def _zeros_lost(cells: list[Any]) -> bool:
+def _lack_zeros(cells: list[Any]) -> bool:
     labels = {label for name in _PADDED for label in fields.fields()[name].labels}
     if not any(isinstance(cell, str) and cell.strip(" *＊") in labels for cell in cells[:40]):
         return False
@@ -145,8 +146,8 @@ def _zeros_lost(cells: list[Any]) -> bool:
     return any(type(cell) is int and len(str(cell)) < usual for cell in cells)
 
 
-def _date_of(old: object, new: object) -> str:
-    """Return the moment of a serial number that is shown as a text, or ""."""
+def _date_text(old: object, new: object) -> str:
+    """Return the date and time of a serial number whose formatted value is a text, or ""."""
     if not (isinstance(old, str) and isinstance(new, int | float) and 1 <= new < _AFTER_9999):
         return ""
     moment = _DAY_ZERO + timedelta(seconds=round(new * 86400))
@@ -154,13 +155,17 @@ def _date_of(old: object, new: object) -> str:
     return moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M:%S")
 
 
-def _padded(old: object, new: object) -> str:
-    """Return a number as it is shown with leading zeros, or ""."""
+def _padded_text(old: object, new: object) -> str:
+    """Return the formatted value of a number if it only adds leading zeros, or ""."""
     return str(new) if type(old) is int and re.fullmatch(f"0+{old}", str(new)) else ""
 
 
+_RENDERINGS = ((_SERIAL, _hold_foreign_dates, _date_text), (_FORMATTED, _lack_zeros, _padded_text))
+"""Rendering of a second reading, which columns need it, and the conversion of (old, new) cell to text."""
+
+
 def _content(source: str, snapshot: Snapshot, reread: dict[int, _Reread]) -> Content:
-    """Return all that was read as JSON bytes. Equal content gives equal bytes."""
+    """Return everything read as JSON bytes. Equal content gives equal bytes."""
     sheets = [
         {
             "sheetId": tab.id, "title": tab.title, "merges": tab.merges, "hiddenRows": tab.hidden_rows,

@@ -1,7 +1,7 @@
-"""A spreadsheet's worksheets (one metadata call), read as of one moment while people edit them; their cells as text.
+"""A spreadsheet's worksheets and their cells as text, read consistently while people edit them.
 
-The last batch repeats the key column of each worksheet read before; a changed one is read again, within limits. A
-worksheet is read in one call, so that sorting or inserting between calls cannot mix two students' cells.
+One call reads the metadata. The last call repeats the key column of each worksheet: a changed worksheet is read again,
+within limits. One call reads a worksheet, so that sorting or inserting between calls cannot mix students' cells.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FIELDS = (
 )
 _HIDDEN = ",data(rowMetadata(hiddenByUser,hiddenByFilter),columnMetadata(hiddenByUser,hiddenByFilter))"
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|ERROR!)")
-_HALVES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 # Text, numbers and booleans as stored, dates as displayed.
 AS_STORED = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"}
 COMPACT = {"prettyPrint": "false"}  # Google indents its answers otherwise, one line a cell
@@ -42,7 +42,7 @@ _SMALLEST, _LARGEST = 40_000, 1_000_000  # cells per call, whatever their estima
 _ROUNDS = 5
 _RENAMES = 4
 _DATE_LIKE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}.*")
-_NEARLY = 0.95  # a column this close to the most distinct one is as good a key; the shorter one is taken
+_NEAR_BEST = 0.95  # a column this close to the most distinct one is as good a key; the shorter one is used
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,17 @@ class Tab:
     formats: list[dict[str, Any]]
 
     @property
-    def whole(self) -> str:
-        """The whole worksheet in A1 notation, independent of its size."""
+    def full_range(self) -> str:
+        """The complete worksheet in A1 notation, independent of its size."""
         return absolute_range_name(self.title)
 
-    def columns_range(self, column: int) -> str:
+    def column_range(self, column: int) -> str:
         """Return the 0-based `column` in A1 notation."""
         letter = rowcol_to_a1(1, column + 1).rstrip("1")
         return absolute_range_name(self.title, f"{letter}1:{letter}")
 
     @property
-    def first_row(self) -> str:
+    def first_row_range(self) -> str:
         """The first row in A1 notation."""
         return absolute_range_name(self.title, f"A1:{rowcol_to_a1(1, max(self.columns, 1))}")
 
@@ -91,12 +91,12 @@ class Book:
     tabs: list[Tab]
 
     def answers(self) -> Tab | None:
-        """Return our answers worksheet by title. A copy has its mark too, but belongs to the person who made it."""
+        """Return the answers worksheet by title. A person's copy of it has the same mark, but another title."""
         return next((tab for tab in self.tabs if tab.title == ANSWERS_TITLE), None)
 
 
 def refused_by_protection(client: SheetsClient, book: Book, tab: Tab) -> RefusedError:
-    """Return the error for a write that another person's protection rejects (400)."""
+    """Return the error for a write that Google rejects (400) because of another person's protection."""
     who = client.address or "授权的账号"
     return RefusedError(
         f"工作表 {tab.title} 有别人设的保护，写不进去",
@@ -151,7 +151,7 @@ def _hidden(items: Iterable[dict[str, Any]]) -> list[int]:
 
 
 def _readable(text: str) -> str:
-    return _HALVES.sub("\ufffd", text)
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def texts_of(values: Values) -> tuple[list[list[str]], list[Cell]]:
@@ -168,13 +168,14 @@ def texts_of(values: Values) -> tuple[list[list[str]], list[Cell]]:
 
 def key_column(values: Values) -> int:
     """Return the 0-based column with the most distinct values. Dates are no keys: the render option changes them."""
-    told: list[tuple[int, int, int]] = []
+    candidates: list[tuple[int, int, int]] = []
     for column in range(max((len(row) for row in values), default=0)):
         filled = [str(cell) for cell in sheet_column(values, column) if cell != ""]
         if filled and not any(map(_DATE_LIKE.fullmatch, filled[1:200])):
-            told.append((len(set(filled)), sum(map(len, filled)), column))
-    best = max((distinct for distinct, _, _ in told), default=0)
-    return min(((length, column) for distinct, length, column in told if distinct >= _NEARLY * best), default=(0, 0))[1]
+            candidates.append((len(set(filled)), sum(map(len, filled)), column))
+    best = max((distinct for distinct, _, _ in candidates), default=0)
+    keys = ((length, column) for distinct, length, column in candidates if distinct >= _NEAR_BEST * best)
+    return min(keys, default=(0, 0))[1]
 
 
 def sheet_column(values: Values, column: int) -> list[Any]:
@@ -186,9 +187,9 @@ def sheet_column(values: Values, column: int) -> list[Any]:
 
 
 class Snapshot:
-    """The worksheets of a spreadsheet that `wanted` accepts, read again where they change meanwhile.
+    """The worksheets of a spreadsheet that `wanted` accepts. Those that change meanwhile are read again.
 
-    `values` are rows by worksheet id. `restless` are the ids that still changed in the last round.
+    `values` are rows by worksheet id. `changing` are the ids of worksheets that changed in the last round, too.
     """
 
     def __init__(self, client: SheetsClient, key: str, wanted: Callable[[Tab], bool]) -> None:
@@ -196,24 +197,24 @@ class Snapshot:
         self.client = client
         self._wanted = wanted
         self.values: dict[int, Values] = {}
-        self.restless: set[int] = set()
+        self.changing: set[int] = set()
         self._cell_bytes = _CELL_BYTES
         self._fresh: set[int] = set()  # read in this round
         self.book = self._read_book(key)
-        self.again(set(self.tabs))
+        self.reread(set(self.tabs))
 
     @property
     def tabs(self) -> dict[int, Tab]:
         """The worksheets by id, in order."""
         return {tab.id: tab for tab in self.book.tabs}
 
-    def again(self, numbers: set[int]) -> None:
-        """Read these worksheets again, and any other that changed meanwhile."""
+    def reread(self, numbers: set[int]) -> None:
+        """Read these worksheets, and any other that changed meanwhile."""
         for _ in range(_ROUNDS):
             numbers = self._round(numbers)
             if not numbers:
                 break
-        self.restless = numbers
+        self.changing = numbers
 
     def _read_book(self, key: str) -> Book:
         book = read_book(self.client, key, hidden=True)
@@ -225,7 +226,7 @@ class Snapshot:
         self._fresh = set()
         for attempt in range(_RENAMES + 1):
             try:
-                return self._calls([tab for tab in self.book.tabs if tab.id in pending])
+                return self._read_tabs([tab for tab in self.book.tabs if tab.id in pending])
             except RejectedRequestError as error:  # a worksheet was renamed or removed: read the titles again, ids stay
                 if attempt == _RENAMES:
                     raise InputError(error.what, remedy=error.remedy) from None
@@ -234,39 +235,39 @@ class Snapshot:
                 pending = (pending - self._fresh) | (set(self.tabs) - known)
         raise AssertionError("the last attempt raises")
 
-    def _calls(self, left: list[Tab]) -> set[int]:
-        """Read these worksheets. Return the ids, of all read so far, whose key column differs at the last call."""
+    def _read_tabs(self, pending: list[Tab]) -> set[int]:
+        """Read these worksheets. Return the ids of all worksheets whose key column differs at the last call."""
         changed: set[int] = set()
-        while left:
-            now, left = self._next_call(left)
-            read = {tab.id for tab in now}
-            before = [] if left else [tab for tab in self.book.tabs if tab.id in self.values]
+        while pending:
+            batch, pending = self._next_batch(pending)
+            read = {tab.id for tab in batch}
+            before = [] if pending else [tab for tab in self.book.tabs if tab.id in self.values]
             keys = {tab.id: key_column(self.values[tab.id]) for tab in before if tab.id not in read}
-            wanted = [tab.whole for tab in now]
-            wanted += [self.tabs[number].columns_range(column) for number, column in keys.items()]
-            found = self._get(wanted[: 2 * _LARGEST_RANGES])
+            wanted = [tab.full_range for tab in batch]
+            wanted += [self.tabs[number].column_range(column) for number, column in keys.items()]
+            answers = self._get(wanted[: 2 * _LARGEST_RANGES])
             if not keys:  # blanks cost nothing, long texts more
-                cost = max(self.client.last_size / max(sum(tab.rows * tab.columns for tab in now), 1), 0.1)
+                cost = max(self.client.last_size / max(sum(tab.rows * tab.columns for tab in batch), 1), 0.1)
                 if not self._cell_bytes * 0.9 <= cost <= self._cell_bytes * 1.1:
                     self._cell_bytes = cost
             for start in range(2 * _LARGEST_RANGES, len(wanted), _LARGEST_RANGES):
-                found += self._get(wanted[start : start + _LARGEST_RANGES])
-            for (number, column), seen in zip(keys.items(), found[len(now) :], strict=True):
-                if sheet_column(self.values[number], column) != sheet_column(seen, 0):
+                answers += self._get(wanted[start : start + _LARGEST_RANGES])
+            for (number, column), current in zip(keys.items(), answers[len(batch) :], strict=True):
+                if sheet_column(self.values[number], column) != sheet_column(current, 0):
                     changed.add(number)
-            self.values |= {tab.id: values for tab, values in zip(now, found, strict=False)}
+            self.values |= {tab.id: values for tab, values in zip(batch, answers, strict=False)}
             self._fresh |= read
         return changed
 
-    def _next_call(self, left: list[Tab]) -> tuple[list[Tab], list[Tab]]:
+    def _next_batch(self, pending: list[Tab]) -> tuple[list[Tab], list[Tab]]:
         room = min(max(int(_ANSWER_BYTES / self._cell_bytes), _SMALLEST), _LARGEST)
-        now: list[Tab] = []
-        for tab in left:
+        batch: list[Tab] = []
+        for tab in pending:
             cells = tab.rows * tab.columns
-            if not now or (cells <= room and len(now) < _LARGEST_RANGES):
-                now.append(tab)
+            if not batch or (cells <= room and len(batch) < _LARGEST_RANGES):
+                batch.append(tab)
                 room -= cells
-        return now, [tab for tab in left if tab not in now]
+        return batch, [tab for tab in pending if tab not in batch]
 
     def _get(self, ranges: list[str]) -> list[Values]:
         return self.client.read_values(self.book.key, ranges, {**AS_STORED, **COMPACT})

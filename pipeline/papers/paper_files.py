@@ -1,4 +1,4 @@
-"""Make the papers of one run: which files, of which colleges and classes, in which folder."""
+"""Write the papers of one run: files per kind, college and class, in `papers/<run id>`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from pipeline.atomic_files import atomic_path
 from pipeline.cache import journal, write_journal_line
 from pipeline.cohort import Cohort, distinct_name
 from pipeline.colleges import College
-from pipeline.errors import RefusedError, UsageError
-from pipeline.papers import corrections, errata, student_papers
+from pipeline.errors import UsageError
+from pipeline.papers import errata, student_papers
 from pipeline.papers.class_roster import NO_CLASS, PROOF, Students, paper_students, proof_paper
+from pipeline.papers.corrections import NAME as CORRECTIONS
+from pipeline.papers.corrections import Form, corrections_workbook, rows_to_correct
 from pipeline.review.ledger import open_ledger
-from pipeline.review.review_snapshot import newest_run
 from pipeline.run_folder import JOURNAL, unread_of
 from pipeline.typeset import Paper
 from pipeline.view.answers import answer_rows
 from pipeline.view.run_tables import Run, college_folder
 
 FOLDER = "papers"
-BEFORE = "before"
-"""In the place of a run's id, before there is a run."""
-_LISTED = 30
+NO_RUN = "before"
+"""The folder's name if there is no run yet."""
+_MAX_LISTED = 30
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,16 @@ class PaperRequest:
     classes: tuple[str, ...] = ()
     full: bool = False
     by: str = ""
-    """Who hands the errata to registrars that have no address."""
+    """Who hands the errata to the registrars without a mail address."""
 
 
 @dataclass
 class WrittenPapers:
-    """The folder and files of papers, and the colleges without papers, with the reason."""
+    """The folder and files of papers. `skipped`: a Chinese line for each college without papers."""
 
     folder: Path
     files: list[Path] = field(default_factory=list[Path])
-    left: list[str] = field(default_factory=list[str])
+    skipped: list[str] = field(default_factory=list[str])
 
 
 File = tuple[str, bytes | Paper]
@@ -53,12 +54,12 @@ File = tuple[str, bytes | Paper]
 
 
 class PaperFolder:
-    """The papers of a run. What was made of equal data, of this run or an earlier one, is reused."""
+    """The papers of a run. A file built from equal data, in this run or an earlier one, is reused."""
 
     def __init__(self, cohort: Cohort, run_id: str) -> None:
         self.root = cohort.reports_folder / FOLDER / run_id
         older = sorted(path.parent for path in self.root.parent.glob(f"*/{JOURNAL}") if path.parent.name < run_id)
-        self._known = {
+        self._journaled = {
             key: (folder / name, sha256)
             for folder in (*older, self.root)
             for key, files in journal(folder)
@@ -69,38 +70,38 @@ class PaperFolder:
         """Write one paper with mode 0600 and return its path."""
         path = self.root / name
         if isinstance(content, bytes):
-            self._put(path, content)
-        elif self._known.get(content.key, ("",))[0] != path or not self.reusable(content.key):
-            self._note(name, content.key, self.reusable(content.key) or content.pdf())
+            self._write_file(path, content)
+        elif self._journaled.get(content.key, ("",))[0] != path or not self.reusable(content.key):
+            self._record(name, content.key, self.reusable(content.key) or content.pdf())
         return path
 
-    def attachment(self, name: str, key: str, make: Callable[[], bytes]) -> bytes:
-        """Return what was made of equal data before, else make and keep it."""
+    def attachment(self, name: str, key: str, build: Callable[[], bytes]) -> bytes:
+        """Return the stored file with this key, else build and store it."""
         content = self.reusable(key)
         if not content:
-            content = make()
+            content = build()
             self.store(name, key, content)
         return content
 
     def store(self, name: str, key: str, content: bytes) -> None:
-        """Keep an attachment, apart from the papers: mails mask what papers may not. Without a key it is not kept."""
+        """Store an attachment below `mail/`: mails mask what papers may not. Without a key it is not stored."""
         if key:
-            self._note(f"mail/{name}", key, content)
+            self._record(f"mail/{name}", key, content)
 
     def reusable(self, key: str) -> bytes:
-        """Return the file that was made with a key, if it exists and has its SHA-256, else nothing."""
-        path, sha256 = self._known.get(key, (self.root, ""))
+        """Return the content of the file that was written with `key`. b"" if it is missing or was changed."""
+        path, sha256 = self._journaled.get(key, (self.root, ""))
         content = path.read_bytes() if path.is_file() else b""
         return content if hashlib.sha256(content).hexdigest() == sha256 else b""
 
-    def _note(self, name: str, key: str, content: bytes) -> None:
-        self._put(self.root / name, content)
+    def _record(self, name: str, key: str, content: bytes) -> None:
+        self._write_file(self.root / name, content)
         sha256 = hashlib.sha256(content).hexdigest()
-        self._known[key] = self.root / name, sha256
+        self._journaled[key] = self.root / name, sha256
         (self.root / JOURNAL).touch(mode=0o600)
         write_journal_line(self.root, key, {name: sha256})
 
-    def _put(self, path: Path, content: bytes) -> None:
+    def _write_file(self, path: Path, content: bytes) -> None:
         for folder in (self.root.parent, self.root, path.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_path(path) as draft:
@@ -108,45 +109,36 @@ class PaperFolder:
             draft.write_bytes(content)
 
 
-def has_run(cohort: Cohort) -> bool:
-    """Return whether there is a run to make papers of."""
-    try:
-        newest_run(cohort)
-    except RefusedError:
-        return False
-    return True
-
-
-def make_guide(cohort: Cohort) -> WrittenPapers:
+def write_guide(cohort: Cohort) -> WrittenPapers:
     """Write the guide, which needs no run."""
-    folder = PaperFolder(cohort, BEFORE)
+    folder = PaperFolder(cohort, NO_RUN)
     return WrittenPapers(folder.root, [folder.write(name, content) for name, content in _guide(cohort)])
 
 
-def make_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> WrittenPapers:
+def write_papers(cohort: Cohort, run: Run, wanted: PaperRequest) -> WrittenPapers:
     """Write the papers of a run. Raise `UsageError` if no requested college has a requested class."""
     folder = PaperFolder(cohort, run.run_id)
-    made = WrittenPapers(folder.root)
-    found: set[str] = set()
-    for maker in [_OF_ALL[kind] for kind in wanted.kinds if kind in _OF_ALL]:
-        for name, content in maker(cohort, run, wanted):
-            made.files.append(folder.write(name, content))
-    of_colleges = [_KINDS[kind] for kind in wanted.kinds if kind in _KINDS]
-    for college in (wanted.colleges or colleges_of(run)) if of_colleges else ():
-        lacking = unread_of(run.summary, college.code, college.name)
-        if lacking:
-            made.left.append(f"{college}：这次运行{lacking}")
+    written = WrittenPapers(folder.root)
+    class_names: set[str] = set()
+    for produce in [_RUN_KINDS[kind] for kind in wanted.kinds if kind in _RUN_KINDS]:
+        for name, content in produce(cohort, run, wanted):
+            written.files.append(folder.write(name, content))
+    college_kinds = [_COLLEGE_KINDS[kind] for kind in wanted.kinds if kind in _COLLEGE_KINDS]
+    for college in (wanted.colleges or colleges_of(run)) if college_kinds else ():
+        unread = unread_of(run.summary, college.code, college.name)
+        if unread:
+            written.skipped.append(f"{college}：这次运行{unread}")
             continue
         students = paper_students(run, college)
-        for make in of_colleges:
-            for name, content in make(cohort, students, wanted):
-                made.files.append(folder.write(f"{college_folder(college.code, college.name)}/{name}", content))
-        found |= set(students.roster["class_name"])
-    lacking = [name for name in wanted.classes if name not in found] if found else []
-    if lacking:
-        listed = "、".join(sorted(filter(None, found))[:_LISTED])
-        raise UsageError(f"没有班级 {'、'.join(lacking)}", where="--class", remedy=f"可选：{listed}")
-    return made
+        for produce in college_kinds:
+            for name, content in produce(cohort, students, wanted):
+                written.files.append(folder.write(f"{college_folder(college.code, college.name)}/{name}", content))
+        class_names |= set(students.roster["class_name"])
+    unknown = [name for name in wanted.classes if name not in class_names] if class_names else []
+    if unknown:
+        listed = "、".join(sorted(filter(None, class_names))[:_MAX_LISTED])
+        raise UsageError(f"没有班级 {'、'.join(unknown)}", where="--class", remedy=f"可选：{listed}")
+    return written
 
 
 def colleges_of(run: Run) -> list[College]:
@@ -156,7 +148,7 @@ def colleges_of(run: Run) -> list[College]:
 
 
 def _classes(students: Students, wanted: PaperRequest) -> Iterator[Students]:
-    return (one for one in students.by_class() if not wanted.classes or one.class_name in wanted.classes)
+    return (group for group in students.by_class() if not wanted.classes or group.class_name in wanted.classes)
 
 
 def class_file(name: str, ending: str) -> str:
@@ -165,38 +157,38 @@ def class_file(name: str, ending: str) -> str:
 
 
 def _proofs(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
-    for one in _classes(students, wanted):
-        if len(one.roster):
-            yield class_file(one.class_name, f"{PROOF}.pdf"), proof_paper(one, cohort.name, full=wanted.full)
+    for group in _classes(students, wanted):
+        if len(group.roster):
+            paper = proof_paper(group, cohort.name, full=wanted.full)
+            yield class_file(group.class_name, f"{PROOF}.pdf"), paper
 
 
 def _corrections(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
-    rows, form = corrections.rows_to_correct(students), corrections.Form.of(cohort)
-    name = f"{corrections.NAME}.xlsx"
-    for one in wanted.classes:
-        own = [row for row in rows if row.class_name == one]
-        if own:
-            yield class_file(one, name), corrections.corrections_workbook(own, f"{students.college.name} {one}", form)
+    rows, form = rows_to_correct(students), Form.for_cohort(cohort)
+    college, name = students.college.name, f"{CORRECTIONS}.xlsx"
+    for class_name in wanted.classes:
+        if of_class := [row for row in rows if row.class_name == class_name]:
+            yield class_file(class_name, name), corrections_workbook(of_class, f"{college} {class_name}", form)
     if rows and not wanted.classes:
-        yield name, corrections.corrections_workbook(rows, students.college.name, form)
+        yield name, corrections_workbook(rows, college, form)
 
 
 def _results(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:
     answers = answer_rows(students.run.path, errata.reported_students(cohort, students.run))
-    own = answers[(answers["学校"] == students.college.school) & (answers["院系"] == students.college.name)]
-    for one in _classes(students, wanted):
-        mine = own[own["班级"] == one.class_name]
-        if len(mine):
-            content = student_papers.results_workbook(one, mine, cohort.name, student_papers.contact_text(cohort))
-            yield class_file(one.class_name, f"{student_papers.RESULTS}.xlsx"), content
+    of_college = answers[(answers["学校"] == students.college.school) & (answers["院系"] == students.college.name)]
+    for group in _classes(students, wanted):
+        of_class = of_college[of_college["班级"] == group.class_name]
+        if len(of_class):
+            content = student_papers.results_workbook(group, of_class, cohort.name, student_papers.contact_text(cohort))
+            yield class_file(group.class_name, f"{student_papers.RESULTS}.xlsx"), content
 
 
 def _errata(cohort: Cohort, run: Run, wanted: PaperRequest) -> Iterator[File]:
-    unread = {str(one["code"]) for one in (run.summary.get("unread") or {}).get("registries", [])}
-    asked = {college.code for college in wanted.colleges}
+    unread = {str(registry["code"]) for registry in (run.summary.get("unread") or {}).get("registries", [])}
+    requested = {college.code for college in wanted.colleges}
     with open_ledger(cohort) as ledger:
         for school in cohort.schools:
-            if school.code in unread or (asked and school.code not in asked):
+            if school.code in unread or (requested and school.code not in requested):
                 continue
             rows = errata.errata_of(run, school, ledger.entries(errata.KIND))
             errata.record_errata(ledger, rows, errata.LISTED, by="mingce papers")
@@ -213,10 +205,10 @@ def _guide(cohort: Cohort, *_: object) -> Iterator[File]:
     yield f"{student_papers.GUIDE}.txt", student_papers.group_message(cohort).encode()
 
 
-_KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = {
+_COLLEGE_KINDS: dict[str, Callable[[Cohort, Students, PaperRequest], Iterator[File]]] = {
     "proof": _proofs,
     "corrections": _corrections,
     "results": _results,
 }
-_OF_ALL: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {"errata": _errata, "guide": _guide}
+_RUN_KINDS: dict[str, Callable[[Cohort, Run, PaperRequest], Iterator[File]]] = {"errata": _errata, "guide": _guide}
 KINDS = ("proof", "errata", "corrections", "results", "guide")
