@@ -130,12 +130,8 @@ def _add_output(page: Page, cell: NotebookNode, output: NotebookNode) -> None:
 def _fragment_card(cell: NotebookNode, metadata: Mapping[str, Any], data: Mapping[str, Any]) -> Card:
     section = str(metadata["section"])
     title = str(metadata.get("title") or data.get("text/plain", ""))
-    if svg := data.get("image/svg+xml"):
-        html = render("fragments/figure.html.j2", section=section, metadata=metadata, svg=Markup(svg))
-    else:
-        html = data["text/html"]
     short = ("short",) if metadata.get("short") else ()
-    return Card([Markup(html)], True, section, _NAV_LABELS.get(section, title), (*_layout(cell), *short))
+    return Card([Markup(data["text/html"])], True, section, _NAV_LABELS.get(section, title), (*_layout(cell), *short))
 
 
 def _layout(cell: NotebookNode) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
 from pipeline.render.fragments import INDEX_LINK, Fragment, section
 from pipeline.render.frames import DIFFERENCES, heading
+from pipeline.render.parameters import require_parameters
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines, outside_in_words
 from pipeline.render.sections import first_run, listing, page_changes, page_head, rows_of, set_up_notebook, show_work
 from pipeline.render.sections import show_trend as show_trend
@@ -29,10 +30,12 @@ _EXTRAS_ADVICE = "提交人不在本届学籍名单里，请辅导员核实；�
 
 def open_page(run: str, college: str, school: str) -> Scope:
     """Read one college's rows of the run `run`. Raises InputError if it does not exist or has no students."""
+    require_parameters(run=run, school=school)  # a college may be blank in a registry
     run_tables = load_run(run)
     name = run_tables.school_name(school)
     roster = run_tables.rows("roster", school=name, college=college)
     if roster.empty:
+        require_parameters(college=college)
         raise InputError(f"{name}没有院系“{college}”的学生", remedy="请核对院系名称，或查看 overview.html 中的院系")
     page = Scope(
         roster=roster,
@@ -55,10 +58,11 @@ def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope
     Raises:
         InputError: no class or student of this college has this counselor, or two counselors have this name.
     """
+    require_parameters(run=run, school=school, counselor=counselor)
     page = open_page(run, college, school)
     staff = page.run.rows("counselors", school=page.run.school_name(school), college=college)
     rows = staff[(staff["email"].str.lower() == counselor.strip().lower()) | (staff["name"] == counselor.strip())]
-    if rows.empty or not counselor.strip():
+    if rows.empty:
         raise InputError(f"{college}没有这位辅导员的班级", remedy="请按 counselors.csv 中的姓名或邮箱填写")
     if rows["email"].nunique() > 1:
         raise InputError(f"{college}有不止一位同名的辅导员", remedy="请改用邮箱")

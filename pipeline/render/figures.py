@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from pipeline.render.fragments import Picture
+from pipeline.render.fragments import Fragment, section
+from pipeline.render.sanitise import embedded_picture
 from pipeline.resources import report_table
 from pipeline.states import theme
 from pipeline.typeset import drawing
@@ -27,6 +28,10 @@ _DAYS_AFTER = 14  # days drawn after the deadline, if not a quarter of the seaso
 _DAY = timedelta(days=1)
 _SOLID, _DASHED, _DOTTED, _FAINT = (), (3.7, 1.6), (1.0, 2.0), (1.0, 1.65)
 """Lengths of strokes and gaps, in widths of the line."""
+
+_DEFAULTS = re.compile(r' (?:stroke-(?:dasharray=""|miterlimit="4"|dashoffset="0")|[xy]="0"|fill-rule="nonzero")')
+"""Attributes of typst's SVG that say what holds without them."""
+_LONG_DECIMALS = re.compile(r"\d+\.\d{3,}")
 
 Polyline = tuple[list[Point], str, float, tuple[float, ...]]
 """Points, colour, width and dashes."""
@@ -68,11 +73,12 @@ class _Chart:
         self.texts.append({"text": text, "at": point, "side": side, **style})
 
 
-def trend(course: Course, title: str) -> Picture:
-    """Return submissions and approvals against the two deadlines as SVG."""
-    svg = drawing("trend", _chart_data(course)).decode()
-    sizeless = re.sub(r' (?:width="440pt" height="264pt"|xmlns:h5="[^"]*")', "", svg)
-    return Picture(sizeless, figure_alt_text(course), title=title)
+def trend(course: Course, title: str) -> Fragment:
+    """Return submissions and approvals against the two deadlines, as SVG in an `<img>`: JupyterLab strips `<svg>`."""
+    alt, svg = figure_alt_text(course), _DEFAULTS.sub("", drawing("trend", _chart_data(course)).decode())
+    shorter = _LONG_DECIMALS.sub(lambda number: f"{round(float(number[0]), 2):g}", svg)
+    picture = embedded_picture("image/svg+xml", shorter, alt)
+    return section("figure", title, "trend", alt=alt, picture=picture)
 
 
 def trend_png(course: Course) -> bytes:

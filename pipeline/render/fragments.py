@@ -37,20 +37,6 @@ class Fragment:
         return {"text/html": self.html, "text/plain": self.title}, {"mingce": self.metadata or {}}
 
 
-@dataclass(frozen=True)
-class Picture:
-    """An SVG picture with its alternative text."""
-
-    svg: str
-    alt: str
-    section: str = "trend"
-    title: str = ""
-
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        facts = {"section": self.section, "title": self.title, "alt": self.alt}
-        return {"image/svg+xml": self.svg, "text/plain": self.alt}, {"mingce": facts}
-
-
 @cache
 def environment() -> Environment:
     """Return the Jinja environment of `reports/`. It escapes HTML and raises on an unknown name."""

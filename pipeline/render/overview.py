@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.cohort_sections import Standing
 from pipeline.render import sections
 from pipeline.render.fragments import Fragment, section
+from pipeline.render.parameters import require_parameters
 from pipeline.render.registry_page import show_problems
 from pipeline.review.standing import formula_text
 from pipeline.summary import questions
@@ -29,6 +30,7 @@ _MAX_ROWS = 200  # rows of one table; index.html and the tables have all
 
 def open_overview(run: str, school: str = "") -> Overview:
     """Read the run folder `run`, of one school (a code) or of all. Raises InputError if either does not exist."""
+    require_parameters(run=run)
     run_tables = load_run(run)
     sections.set_up_notebook()
     return Overview(run_tables, run_tables.of_school("colleges", school), school)

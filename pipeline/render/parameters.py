@@ -81,6 +81,12 @@ def check_parameters(**values: object) -> None:
     refuse_parameters(known, {**values, **unknown}, where="notebook 参数")
 
 
+def require_parameters(**values: str) -> None:
+    """Raise InputError with the names of the parameters that are blank."""
+    if blank := [name for name, value in values.items() if not value.strip()]:
+        raise InputError(f"参数 {'、'.join(blank)} 还没有填", where="notebook 参数", remedy="请在“参数”一格里填好")
+
+
 def _assigned_before(namespace: Mapping[str, Any]) -> set[str]:
     """Return the names that papermill's cell and the one before it assign (IPython keeps cells in `In`)."""
     cells: list[str] = [str(cell) for cell in namespace.get("In", [])[:-1]]

@@ -6,6 +6,7 @@ from collections import Counter
 from textwrap import wrap
 
 from pipeline.render.fragments import Fragment
+from pipeline.render.parameters import require_parameters
 from pipeline.render.sections import FIRST_PAGE, listing, page_head, rows_of, set_up_notebook
 from pipeline.view.all_colleges import Overview
 from pipeline.view.run_tables import load_run
@@ -13,6 +14,7 @@ from pipeline.view.run_tables import load_run
 
 def open_registry(run: str) -> Overview:
     """Read the registries in the run folder `run`. Raises InputError if there is no such run."""
+    require_parameters(run=run)
     run_tables = load_run(run)
     set_up_notebook()
     return Overview(run_tables, run_tables.table("colleges"))

@@ -14,7 +14,7 @@ from pipeline.cohort_sections import Window
 from pipeline.errors import ERROR_HINTS, error_box_lines, hint_for_error, one_line
 from pipeline.imports import after_import
 from pipeline.render import figures
-from pipeline.render.fragments import Fragment, Picture, fragment, section
+from pipeline.render.fragments import Fragment, fragment, section
 from pipeline.render.frames import mime_bundle
 from pipeline.states import theme
 from pipeline.tables import Frame
@@ -115,7 +115,7 @@ def page_changes(lead: str, lines: list[dict[str, Any]], nothing: str = "没有�
     return section("changes", "比上次变了什么", lead=lead, lines=lines, nothing=nothing)
 
 
-def show_trend(page: People | Overview, title: str = "") -> Picture:
+def show_trend(page: People | Overview, title: str = "") -> Fragment:
     """Return the chart of submissions and approvals against the deadlines."""
     return figures.trend(page.trend, title)
 
