@@ -23,11 +23,10 @@ from pipeline.resources import report_table
 from pipeline.states import states
 from pipeline.tables import STATUSES, Frame
 from pipeline.typeset import BOXED, Paper, paper_of
-from pipeline.view.remaining_work import month_day
+from pipeline.view.remaining_work import group_name, month_day
 from pipeline.view.run_tables import Run
 
 EQUAL, DIFFERS, UNCOMPARED = "✓", "≠", "－"
-NO_CLASS = "没有班级"
 _CAUSE_FIELDS = {"name_differs": "name", "wrong_school": "school"}
 """The field that differs, by the cause of a failed identity. For every other cause it is the ID number."""
 
@@ -196,7 +195,7 @@ def proof_paper(students: Students, cohort: str, *, full: bool) -> Paper:
             "title": title,
             "about": _about(students),
             "warning": PHOTO_WARNING if full else "",
-            "foot": f"{college.name}　{students.class_name or NO_CLASS}" + ("　请勿拍照" if full else ""),
+            "foot": f"{college.name}　{group_name(students.class_name, 'class_name')}" + ("　请勿拍照" if full else ""),
             "as_of": f"数据截至 {students.run.as_of.isoformat()}",
             "headings": ["序号", *_PROOF_COLUMNS, "本人签名", "备注"],
             "widths": [width for width, _ in _PROOF_COLUMNS.values()],
@@ -214,7 +213,7 @@ def _about(students: Students) -> list[list[str]]:
     outside = outside_in_words(students.outside)
     sizes = f"全班在册 {len(students.roster)} 人：{counted}" + (f"；不在本届：{outside}" if outside else "")
     return [
-        [f"院系：{students.college.name}　班级：{students.class_name or NO_CLASS}", f"专业：{majors}"],
+        [f"院系：{students.college.name}　班级：{group_name(students.class_name, 'class_name')}", f"专业：{majors}"],
         [sizes, f"辅导员：{students.counselors or '（未登记）'}"],
     ]
 

@@ -13,13 +13,14 @@ from pipeline.cohort import Cohort, distinct_name
 from pipeline.colleges import College
 from pipeline.errors import UsageError
 from pipeline.papers import errata, student_papers
-from pipeline.papers.class_roster import NO_CLASS, PROOF, Students, paper_students, proof_paper
+from pipeline.papers.class_roster import PROOF, Students, paper_students, proof_paper
 from pipeline.papers.corrections import NAME as CORRECTIONS
 from pipeline.papers.corrections import Form, corrections_workbook, rows_to_correct
 from pipeline.review.ledger import open_ledger
 from pipeline.run_folder import JOURNAL, unread_of
 from pipeline.typeset import Paper
 from pipeline.view.answers import answer_rows
+from pipeline.view.remaining_work import group_name
 from pipeline.view.run_tables import Run, college_folder
 
 FOLDER = "papers"
@@ -153,7 +154,7 @@ def _classes(students: Students, wanted: PaperRequest) -> Iterator[Students]:
 
 def class_file(name: str, ending: str) -> str:
     """Return the file name of a class. No two classes share one."""
-    return f"{distinct_name(name or NO_CLASS)}-{ending}"
+    return f"{distinct_name(group_name(name, 'class_name'))}-{ending}"
 
 
 def _proofs(cohort: Cohort, students: Students, wanted: PaperRequest) -> Iterator[File]:

@@ -7,12 +7,12 @@ from datetime import date
 
 from pipeline.cohort import Cohort
 from pipeline.collect.inputs import is_gsheet
-from pipeline.papers.class_roster import NO_CLASS, Students
+from pipeline.papers.class_roster import Students
 from pipeline.resources import report_table
 from pipeline.tables import Frame
 from pipeline.typeset import BOXED, Paper, paper_of, qr_svg
 from pipeline.view.answers import ADVICE, NUMBER, STATE
-from pipeline.view.remaining_work import month_day
+from pipeline.view.remaining_work import group_name, month_day
 from pipeline.workbook_writer import PrintedList
 
 RESULTS = "核对结果"
@@ -48,7 +48,7 @@ def results_workbook(students: Students, answers: Frame, cohort: str, contact: s
     ends = suffixes(list(answers[NUMBER].astype(str)))
     cells = zip(ends, answers[STATE].astype(str), answers[ADVICE].astype(str), strict=True)
     rows = sorted((end, state, advice or _NO_ACTION) for end, state, advice in cells)
-    title = f"{cohort}毕业生信息{RESULTS}　{students.class_name or NO_CLASS}"
+    title = f"{cohort}毕业生信息{RESULTS}　{group_name(students.class_name, 'class_name')}"
     counted = "，".join(f"{word} {number} 人" for word, number in students.counts.items())
     note = f"数据截至 {_day(students.run.as_of)}：{counted}。按学号后几位找到自己的一行；{contact}。"
     titles = [

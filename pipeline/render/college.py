@@ -6,12 +6,12 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.logs import mask_id, mask_phone
+from pipeline.render.figures import show_trend as show_trend
 from pipeline.render.fragments import INDEX_LINK, Fragment, section
 from pipeline.render.frames import DIFFERENCES, heading
 from pipeline.render.parameters import require_parameters
 from pipeline.render.printed_headcount import COLUMNS, Headcount, headcount_lines, outside_in_words
-from pipeline.render.sections import first_run, listing, page_changes, page_head, rows_of, set_up_notebook, show_work
-from pipeline.render.sections import show_trend as show_trend
+from pipeline.render.sections import listing, page_changes, page_head, rows_of, set_up_notebook, show_work
 from pipeline.states import theme
 from pipeline.tables import Frame, empty
 from pipeline.view import remaining_work
@@ -75,7 +75,8 @@ def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope
 def show_head(page: Scope) -> Fragment:
     """Return the heading with the day, the signature and changes since it."""
     line = f"{page.school_name} · {page.run.cohort}毕业生信息核对"
-    title = f"{page.college} · {page.counselor}" if page.counselor else page.college
+    college = remaining_work.group_name(page.college, "college")
+    title = f"{college} · {page.counselor}" if page.counselor else college
     links = [] if page.counselor else [INDEX_LINK]
     place = {"school": page.school, "college": page.college}
     return page_head(page.run, title, line, **place, links=links, banners=_banners(page))
@@ -198,7 +199,7 @@ def headcount_of(page: Scope) -> Headcount:
     return Headcount(
         cohort=run.cohort,
         school=school,
-        college=page.college,
+        college=remaining_work.group_name(page.college, "college"),
         as_of=run.as_of,
         lines=headcount_lines(table),
         digest=str(run.state(page.school, page.college).get("digest", "")),
@@ -239,7 +240,7 @@ def show_changes(page: Scope) -> Fragment:
     """Return the students whose state changed since the previous run."""
     before = page.run.previous
     if before is None:
-        return first_run()
+        return page_changes()
     before_roster = before.rows("roster", columns=COMPARED, school=page.school_name, college=page.college)
     if page.counselor:
         before_roster = before_roster[before_roster["student_number"].isin(page.roster["student_number"])]

@@ -13,6 +13,8 @@ from pipeline.render.sanitise import embedded_picture
 from pipeline.resources import report_table
 from pipeline.states import theme
 from pipeline.typeset import drawing
+from pipeline.view.all_colleges import Overview
+from pipeline.view.people import People
 from pipeline.view.remaining_work import Course, month_day
 
 Point = tuple[float, float]
@@ -73,9 +75,9 @@ class _Chart:
         self.texts.append({"text": text, "at": point, "side": side, **style})
 
 
-def trend(course: Course, title: str) -> Fragment:
+def show_trend(page: People | Overview, title: str = "") -> Fragment:
     """Return submissions and approvals against the two deadlines, as SVG in an `<img>`: JupyterLab strips `<svg>`."""
-    alt, svg = figure_alt_text(course), _DEFAULTS.sub("", drawing("trend", _chart_data(course)).decode())
+    alt, svg = figure_alt_text(page.trend), _DEFAULTS.sub("", drawing("trend", _chart_data(page.trend)).decode())
     shorter = _LONG_DECIMALS.sub(lambda number: f"{round(float(number[0]), 2):g}", svg)
     picture = embedded_picture("image/svg+xml", shorter, alt)
     return section("figure", title, "trend", alt=alt, picture=picture)

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from pipeline import resources
 from pipeline.states import OFFICE, theme, tint
-from pipeline.view.remaining_work import days_left_in_words, format_count, month_day, percent
+from pipeline.view.remaining_work import days_left_in_words, format_count, group_name, month_day, percent
 
 _UNBREAKABLE = re.compile(
     r"[0-9]{1,2}月[0-9]{1,2}日前?"
@@ -48,7 +48,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     look, page = theme(), resources.templates() / "page"
-    names: dict[str, Any] = {"t": look, "family": look.family, "ink": look.ink, "font": Markup(look.font), "tint": tint}
+    names: dict[str, Any] = {"t": look, "family": look.family, "ink": look.ink, "font": Markup(look.font)}
+    names |= {"tint": tint, "group_name": group_name}
     for name, file in (("css", "page.css"), ("script", "page.js")):
         names[name] = Markup((page / file).read_text(encoding="utf-8").strip())
     env.globals.update(names)  # pyright: ignore[reportCallIssue, reportArgumentType]  (its type lists jinja's own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.cohort_sections import Standing
-from pipeline.render import sections
+from pipeline.render import figures, sections
 from pipeline.render.fragments import Fragment, section
 from pipeline.render.parameters import require_parameters
 from pipeline.render.registry_page import show_problems
@@ -78,7 +78,7 @@ def show_changes(page: Overview) -> Fragment | None:
     if page.by_school:
         return None
     if before is None:
-        return sections.first_run()
+        return sections.page_changes()
     found = moves(*(run.of_school("roster", page.school, COMPARED) for run in (page.run, before)))
     lines = [{"move": move, "people": [], "where": _moved_by_college(page, move)} for move in found]
     return sections.page_changes(f"与 {before.title}相比{'；点院系看是哪些学生' if found else ''}。", lines)
@@ -88,9 +88,9 @@ def _moved_by_college(page: Overview, move: Move) -> list[tuple[str, str, int]]:
     href = {(str(entry["school"]), str(entry["college"])): str(entry["href"]) for entry in page.entries}
     places = move.by_college()
     listed = [
-        (f"{college}（{school}）" if page.several_schools else college, f"{link}#changes" if link else "", number)
+        (f"{name}（{school}）" if page.several_schools else name, f"{link}#changes" if link else "", number)
         for school, college, number in places[:_MAX_COLLEGES]
-        for link in [href.get((school, college), "")]
+        for link, name in [(href.get((school, college), ""), remaining_work.group_name(college, "college"))]
     ]
     more = sum(number for _, _, number in places[_MAX_COLLEGES:])
     return [*listed, (f"另外 {len(places) - _MAX_COLLEGES} 个院系", "", more)] if more else listed
@@ -200,7 +200,7 @@ def show_moved(page: Overview) -> Fragment | None:
     )
 
 
-show_registry, show_trend = show_problems, sections.show_trend
+show_registry, show_trend = show_problems, figures.show_trend
 
 
 def show_notes(page: Overview) -> Fragment:

@@ -12,6 +12,7 @@ from pipeline.resources import report_table
 from pipeline.review.signatures import code_of
 from pipeline.tables import Frame
 from pipeline.tabulate.tabulate_stage import UNLISTED
+from pipeline.view.remaining_work import group_name
 
 LEVELS = ("博士研究生", "硕士研究生", "本科", "专科")
 COLUMNS: dict[str, str] = report_table("words")["headcount"]
@@ -145,7 +146,7 @@ def headcount_lines(table: Frame) -> tuple[HeadcountLine, ...]:
     levels = sorted(listed["education_level"].unique(), key=lambda level: (order.get(level, len(order)), level))
     for level in levels:
         rows = listed[listed["education_level"] == level].sort_values("major").to_dict("records")
-        majors = [_line("major", str(level), str(row["major"]), [row]) for row in rows]
+        majors = [_line("major", str(level), group_name(str(row["major"]), "major"), [row]) for row in rows]
         lines += majors
         if len(levels) > 1:
             lines.append(_line("subtotal", str(level), f"{level}小计", rows))

@@ -13,13 +13,12 @@ from typing import Any
 from pipeline.cohort_sections import Window
 from pipeline.errors import ERROR_HINTS, error_box_lines, hint_for_error, one_line
 from pipeline.imports import after_import
-from pipeline.render import figures
+from pipeline.render.figures import chart_settings
 from pipeline.render.fragments import Fragment, fragment, section
 from pipeline.render.frames import mime_bundle
 from pipeline.states import theme
 from pipeline.tables import Frame
-from pipeline.view.all_colleges import LISTING_ROWS, Overview
-from pipeline.view.people import People
+from pipeline.view.all_colleges import LISTING_ROWS
 from pipeline.view.remaining_work import Duty, days_left_in_words, duties, family_counts, format_count, month_day
 from pipeline.view.run_tables import Run, token
 from pipeline.view.signature import SignatureState, SigningStep
@@ -110,19 +109,13 @@ def _due_tile(as_of: date, college_due: date, due: date | None, signature: Signa
     return _tile("最近截止", month_day(binding), days_left_in_words(days), urgent)
 
 
-def page_changes(lead: str, lines: list[dict[str, Any]], nothing: str = "没有学生的状态变化。") -> Fragment:
-    """Return 比上次变了什么. A line has a `move`, its named `people`, and `where` (name, link, number)."""
+def page_changes(lead: str = "", lines: Sequence[dict[str, Any]] = ()) -> Fragment:
+    """Return 比上次变了什么, without `lead` of the first run.
+
+    A line has a `move`, its named `people`, and `where` (name, link, number).
+    """
+    nothing = "没有学生的状态变化。" if lead else "这是第一次运行，没有可比的上一次。"
     return section("changes", "比上次变了什么", lead=lead, lines=lines, nothing=nothing)
-
-
-def show_trend(page: People | Overview, title: str = "") -> Fragment:
-    """Return the chart of submissions and approvals against the deadlines."""
-    return figures.trend(page.trend, title)
-
-
-def first_run() -> Fragment:
-    """Return 比上次变了什么 of the first run."""
-    return page_changes("", [], "这是第一次运行，没有可比的上一次。")
 
 
 def listing(
@@ -179,7 +172,7 @@ def set_up_notebook(message: str = "", page_token: str = "") -> None:
 def _style_charts() -> None:
     import matplotlib as mpl
 
-    mpl.rcParams.update(figures.chart_settings())
+    mpl.rcParams.update(chart_settings())
 
 
 def _show_error(

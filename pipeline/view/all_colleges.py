@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.review.standing import SMALL_COLLEGE
 from pipeline.tables import Frame, empty
 from pipeline.view.people import count_extras
-from pipeline.view.remaining_work import Course, course_of, family_counts, pace, pace_sentence
+from pipeline.view.remaining_work import Course, course_of, family_counts, group_name, pace, pace_sentence
 from pipeline.view.run_tables import Run, college_folder, school_page
 from pipeline.view.signature import ACCEPTED, SIGNED, signature_of
 
@@ -129,7 +129,8 @@ class Overview:
         code = self.run.code_of(school)
         href = f"{quote(college_folder(code, college))}/dashboard.html" if self.run.has_pages(code) else ""
         statuses, extras = self.run.statuses_of(code).get(college, {}), self.extras[school, college]
-        entry = self._entry(row, college, statuses, extras, school if self.several_schools else "", href)
+        name, note = group_name(college, "college"), school if self.several_schools else ""
+        entry = self._entry(row, name, statuses, extras, note, href)
         if int(row["submitted"]) < SMALL_COLLEGE:
             entry["interval"] = f"{row['score_low']:.0f}–{row['score_high']:.0f}"
         step = signature_of(self.run, row).step(entry["left"], extras)

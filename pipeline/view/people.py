@@ -220,7 +220,7 @@ def by_counselor(students: tuple[ChaseRow, ...], families: tuple[str, ...]) -> l
     found: dict[str, list[ChaseRow]] = {}
     selected = [student for student in students if student.state.family in families]
     for student in sorted(selected, key=lambda c: (c.class_name, families.index(c.state.family), c.student_number)):
-        found.setdefault(student.counselor or "未指定辅导员", []).append(student)
+        found.setdefault(remaining_work.group_name(student.counselor, "counselor"), []).append(student)
     groups = [Group(counselor, tuple(members)) for counselor, members in found.items()]
     return sorted(groups, key=lambda group: (-len(group.students), group.counselor))
 
@@ -230,7 +230,7 @@ def by_class(students: list[ChaseRow]) -> list[tuple[str, list[ChaseRow]]]:
     classes: dict[tuple[str, str, str], list[ChaseRow]] = {}
     for student in students:
         classes.setdefault((student.school, student.college, student.class_name), []).append(student)
-    return [(key[2], members) for key, members in classes.items()]
+    return [(remaining_work.group_name(key[2], "class_name"), members) for key, members in classes.items()]
 
 
 def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.cohort_sections import Window
+from pipeline.resources import report_table
 from pipeline.states import State, family_of, states, theme
 from pipeline.tables import Frame
 
@@ -209,13 +210,18 @@ def by_group(roster: Frame, *columns: str) -> Frame:
     return pd.DataFrame(rows, columns=[name, "counselor", "registered", *families, "left", *others])
 
 
+def group_name(name: str, column: str) -> str:
+    """Return what a page calls a group of students (`column`: college, class_name, major, counselor) with this name."""
+    return name or str(report_table("words")["unnamed"][column])
+
+
 def group_entries(groups: Frame) -> list[dict[str, Any]]:
     """Return groups for templates: their columns, `name`, `total`, and `counts` by family of states."""
     families, name = [family.name for family in theme().families], str(groups.columns[0])
     return [
         {
             **{str(column): row[column] for column in row if column not in families},
-            "name": str(row[name]),
+            "name": group_name(str(row[name]), name),
             "total": int(row["registered"]),
             "counts": {family: int(row[family]) for family in families},
         }

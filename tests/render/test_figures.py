@@ -7,7 +7,8 @@ from base64 import b64decode
 from datetime import date, timedelta
 from io import BytesIO
 from itertools import combinations
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -87,5 +88,6 @@ def test_grid_lines_are_few_and_round():
 
 
 def heights(one: Course) -> list[float]:
-    svg = b64decode(figures.trend(one, "").html.partition(";base64,")[2].partition('"')[0]).decode()
+    html = figures.show_trend(cast(Any, SimpleNamespace(trend=one))).html
+    svg = b64decode(html.partition(";base64,")[2].partition('"')[0]).decode()
     return [float(up) for up in re.findall(r'd="M 0 0m 46\.2 ([0-9.]+)h 382\.8', svg)]

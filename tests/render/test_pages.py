@@ -25,16 +25,18 @@ from pipeline.render import cards
 from pipeline.render.college import (
     open_counselor,
     open_page,
+    show_bars,
     show_changes,
     show_chase,
     show_head,
     show_headcount,
+    show_matrix,
     show_progress,
     show_today,
     show_trend,
 )
 from pipeline.render.fragments import css_text, nowrap, render, section
-from pipeline.render.overview import open_overview, show_standing
+from pipeline.render.overview import open_overview, show_colleges, show_standing
 from pipeline.render.overview import show_changes as show_moves
 from pipeline.render.overview import show_progress as show_gates
 from pipeline.render.overview import show_today as overview_today
@@ -231,6 +233,19 @@ def test_hostile_words_are_inert(tmp_path: Path) -> None:
         assert not tags.named("script") and all(tag["src"].startswith("data:image/svg") for tag in tags.named("img"))
         assert "503377" not in html
     assert "&lt;script&gt;" in show_chase(page).html
+
+
+def test_whom_the_registry_gives_no_college_class_or_major_stand_under_words(tmp_path: Path) -> None:
+    run = make_run(tmp_path, pd.Timestamp("2016-10-10").date(), colleges=[(SCHOOL, "")])
+    tables.write_table(run / "tables", "roster", tables.read_table(run, "roster").assign(class_name="", major=""))
+    page, counts = open_page(str(run), "", SCHOOL), tables.read_table(run, "headcount").assign(major="")
+    tables.write_table(run / "tables", "headcount", counts)
+    assert "学籍未写院系" in text_of(show_head(page).html)
+    assert "学籍未写班级" in text_of(show_matrix(page.by_class(), "各班级").html)
+    assert "学籍未写专业" in text_of(show_bars(page.by_major(), "各专业").html)
+    assert "学籍未写班级" in text_of(show_chase(page).html)
+    assert "学籍未写专业" in text_of(show_headcount(page).html)
+    assert "学籍未写院系" in text_of(show_colleges(open_overview(str(run))).html)
 
 
 def signed_run(folder: Path, run: Run, *, broken: bool = False, accepted: str = "") -> Run:
