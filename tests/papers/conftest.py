@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def _spoil_registry(path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def cohort(faulty: Ran) -> Cohort:
-    return load_cohort(faulty.cohort)
+def cohort(faulty: Ran, tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    """A copy in which papers are made, the errata's in the ledger: other workers copy `faulty` meanwhile."""
+    return load_cohort(shutil.copytree(faulty.cohort, tmp_path_factory.mktemp("papers") / "cohort"))
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,11 @@ def run(faulty: Ran) -> Run:
 
 
 @pytest.fixture(scope="session")
-def papers(cohort: Cohort, run: Run, once: Once) -> Path:
+def papers(faulty: Ran, run: Run, once: Once) -> Path:
     """The folder of all papers of that run."""
-    return once("papers", lambda _: write_papers(cohort, run, PaperRequest(("proof", "corrections"))).folder)
+
+    def make(folder: Path) -> Path:
+        own = load_cohort(shutil.copytree(faulty.cohort, folder / "cohort"))
+        return write_papers(own, run, PaperRequest(("proof", "corrections"))).folder
+
+    return once("papers", make)
