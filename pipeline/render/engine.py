@@ -176,6 +176,11 @@ class MingceEngine(Engine):
         client(nb_man, kernel_name=kernel_name, log=logger, budget=notebook_timeout, **options).execute()
 
 
+# the entry point is this module, because papermill loads it while this module's first import imports papermill
+execute_notebook = MingceEngine.execute_notebook
+nb_kernel_name, nb_language = MingceEngine.nb_kernel_name, MingceEngine.nb_language
+
+
 def _take_parameters(nb: Any, translator: type[Translator]) -> dict[str, Any]:
     """Return this call's parameters and write their cell with unescaped Chinese. An earlier run's are deleted."""
     parameters_ = dict(nb.metadata.papermill.get("parameters") or {})

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -20,6 +21,7 @@ from papermill.exceptions import PapermillExecutionError
 from pipeline.errors import UsageError
 from pipeline.render.notebooks import NotebookJob, NotebookResult, run_notebooks
 from pipeline.render.prepared import Prepared, can_fork, prepare
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux alone")
 
@@ -315,6 +317,18 @@ def test_plain_papermill_calls_take_the_engine(folder: Folder):
     assert node.cells[-1].outputs[0].text == "3\n"
     with pytest.raises(UsageError, match="没有参数 limits"):
         papermill.execute_notebook(notebook, out, {"limits": 3}, **common)
+
+
+def test_the_engines_module_may_be_the_first_import_of_all():
+    """Its import imports papermill, which loads the entry point meanwhile."""
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+    code = f"""import entrypoints
+point = entrypoints.EntryPoint.from_string({points["papermill.engine"]["mingce"]!r}, "mingce")
+entrypoints.get_group_all = lambda group: [point]
+from pipeline.render.engine import MingceEngine
+from papermill.engines import papermill_engines
+assert papermill_engines.get_engine("mingce").execute_notebook == MingceEngine.execute_notebook"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
 
 
 def test_parameters_are_those_of_this_call_alone(folder: Folder):
