@@ -113,7 +113,7 @@ def _filled_from(values: cohort_text.NewCohort, file: Path) -> tuple[cohort_text
         })  # fmt: skip
         rows = school_tables.read_registry(school, cohorts.load_cohort(folder), None).rows
     if school.name == cohort_text.EXAMPLE[1]:
-        school = school.model_copy(update={"name": str(rows["school"].mode().iloc[0])})
+        school = school.model_copy(update={"name": str(rows["school"].replace("", school.name).mode().iloc[0])})
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(dates.month)
     months = months[months.str.fullmatch("[0-9]{4}-[0-9]{2}")]
     if not months.empty:

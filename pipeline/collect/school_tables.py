@@ -53,7 +53,6 @@ def read_registry(
     rows = registry.rows
     if not len(rows):
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
-    rows["school"] = rows["school"].where(rows["school"] != "", school.name)
     rows.insert(0, "school_code", pd.Series(school.code, index=rows.index, dtype="str"))
     inputs = [each for reading in readings for each in reading.inputs]
     return replace(registry, notes=notes + _error_values(rows, registry.cells), inputs=inputs)

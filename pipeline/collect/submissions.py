@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from filecmp import cmp
 from pathlib import Path
 
 from pipeline import fields
@@ -11,7 +13,7 @@ from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import Source
 from pipeline.collect.collected import Collected, Grid, Note, Reading, combine
 from pipeline.collect.formats import DocumentError, read_file
-from pipeline.collect.inputs import files_of, is_gsheet
+from pipeline.collect.inputs import files_of, is_gsheet, name_of
 from pipeline.collect.rows import SUBMISSION, rows_of_grid
 from pipeline.collect.source_columns import SourceColumns, undeclared
 from pipeline.errors import ConfigurationError, InputError
@@ -26,18 +28,22 @@ def refuse_unread(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
 
 @dataclass(frozen=True)
 class Unit:
-    """One file, or a Google Sheet (`path` is None). A file equal to one of `registries` (SHA-256) is refused."""
+    """One file, or a Google Sheet (`path` is None). A file equal to one of `registries` (SHA-256) is refused.
+
+    A `copy` of another unit's file is not read.
+    """
 
     source: Source
     path: Path | None
     notes: tuple[Note, ...] = ()
     registries: frozenset[str] = frozenset()
+    copy: bool = False
 
 
 def submission_units(cohort: Cohort) -> list[Unit]:
     """Return the units of `[submissions]` in reading order. A source without files becomes a unit with an error."""
     units: list[Unit] = []
-    visited: set[Path] = set()  # two globs may name one file, whose rows count once
+    read: dict[int, list[Path]] = {}
     for source in cohort.submissions.sources:
         if is_gsheet(source.path):
             units.append(Unit(source, None))
@@ -47,16 +53,29 @@ def submission_units(cohort: Cohort) -> list[Unit]:
         except InputError as error:
             units.append(Unit(source, cohort.folder / source.path, (_error_note(error),)))
             continue
-        units += [
-            Unit(source, path, tuple(notes) if not at else ()) for at, path in enumerate(paths) if path not in visited
-        ]
-        visited.update(paths)
+        for at, path in enumerate(paths):
+            told, original = notes if not at else [], _find_original(path, read)
+            if original and not original.samefile(path):  # two globs may name one file
+                message = f"与 {name_of(original, cohort.folder)} 内容相同，只读那一份；多余的请删去，放错的请换掉"
+                told = [*told, Note("warning", name_of(path, cohort.folder), "", 0, message)]
+            if not original or told:
+                units.append(Unit(source, path, tuple(told), copy=original is not None))
     return units
+
+
+def _find_original(path: Path, read: dict[int, list[Path]]) -> Path | None:
+    """Return the equal file of those `read` before (by size), if there is one, else add `path` to them."""
+    with suppress(OSError):  # its reader reports it
+        same_size = read.setdefault(path.stat().st_size, [])
+        original = next((other for other in same_size if cmp(other, path, shallow=False)), None)
+        same_size += [] if original else [path]
+        return original
+    return None
 
 
 def read_unit(unit: Unit, cohort: Cohort, copies: Path | None) -> Reading:
     """Return the worksheets of one unit, or an error note if it cannot be read. A document or picture is an info."""
-    if any(note.level == "error" for note in unit.notes):
+    if unit.copy or any(note.level == "error" for note in unit.notes):
         return Reading([], list(unit.notes))
     try:
         if unit.path is None:

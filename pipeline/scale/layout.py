@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from os.path import normpath
 from pathlib import Path
 from zlib import crc32
 
@@ -20,7 +20,6 @@ from pipeline.collect.collected import Input, Note
 from pipeline.collect.missing_fields import MissingFields
 from pipeline.collect.source_columns import SourceColumns
 from pipeline.colleges import College, only_colleges
-from pipeline.knowledge.photos import merge_labels
 from pipeline.normalise.normalise_rows import Vocabulary
 from pipeline.tables import Frame
 
@@ -84,14 +83,15 @@ class Part:
 
 @dataclass(frozen=True)
 class RegistryRead:
-    """The result of reading one registry. `names` are schools that its rows name; `error` is why it is unread.
+    """The result of reading one registry. `error` is why it is unread.
 
+    `unowned`: of rows that name another school, or none (""), the name, the file, the first row and the number.
     `skipped` holds the values of `SKIPPED` for each row that is no student's.
     """
 
     school: int
     rows: int = 0
-    school_names: tuple[str, ...] = ()
+    unowned: tuple[tuple[str, str, int, int], ...] = ()
     notes: tuple[Note, ...] = ()
     inputs: tuple[Input, ...] = ()
     columns: tuple[SourceColumns, ...] = ()
@@ -100,10 +100,32 @@ class RegistryRead:
     error: str = ""
 
 
-def sharing_schools(schools: Sequence[School], at: int) -> list[str]:
-    """Return the other schools with the registry of `at`. Of such an export each has the rows that name it."""
-    registry = normpath(schools[at].registry)
-    return [other.name for other in (*schools[:at], *schools[at + 1 :]) if normpath(other.registry) == registry]
+def resolve_shared(read: Sequence[RegistryRead], schools: Sequence[School]) -> list[RegistryRead]:
+    """Return the readings, with an error where several schools share a file and its rows name none of them.
+
+    A row that names another school is that one's. This is noted where the other school does not read the file, too.
+    """
+    readers: defaultdict[str, list[str]] = defaultdict(list)
+    for one in read:
+        for sha256 in {each.sha256 for each in one.inputs}:
+            readers[sha256].append(schools[one.school].name)
+    return [_resolve_shared(one, schools[one.school].name, readers) for one in read]
+
+
+def _resolve_shared(read: RegistryRead, school: str, readers: Mapping[str, list[str]]) -> RegistryRead:
+    digests = {each.name: each.sha256 for each in read.inputs}
+    notes = list(read.notes)
+    for named, file, row, count in read.unowned:
+        sharing = readers[digests[file]]
+        if not named and len(sharing) > 1:
+            where = f"{file} 有 {count} 行（从第 {row} 行起）没有写明学校，或所写的学校不在本届"
+            remedy = "请补上学校名称；只是另一种写法的，请写进这所学校的 aliases"
+            error = f"{where}，而{'、'.join(sharing)}共用这份学籍，分不清是谁的学生。{remedy}"
+            return RegistryRead(read.school, error=error)
+        if named and named not in sharing:
+            message = f"有 {count} 行写的是{named}的学生，没有按{school}读取，以{named}自己的学籍库为准，请核对"
+            notes.append(Note("warning", file, "", row, message))
+    return replace(read, notes=tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -121,35 +143,18 @@ class Layout:
 
 
 def group_schools(cohort: Cohort, read: Sequence[RegistryRead], *, single: bool) -> Layout:
-    """Return one part, or parts of about `ROWS` rows, each with a registry that was read.
-
-    Schools whose registries name each other share a part.
-    """
-    groups = _school_groups(cohort, read)
+    """Return one part, or parts of about `ROWS` rows, each with a registry that was read."""
     sizes = [part.rows for part in read if part.rows]
     average = sum(sizes) // max(len(sizes), 1)
     parts: list[list[int]] = []
     part_size = 0
-    for group in groups:
-        size = sum(read[at].rows or average for at in group)
-        both_read = any(read[at].rows for at in group) and any(read[at].rows for part in parts[-1:] for at in part)
+    for at, registry in enumerate(read):
+        size = registry.rows or average
+        both_read = registry.rows and any(read[other].rows for part in parts[-1:] for other in part)
         if (part_size + size > PART_ROWS and both_read and not single) or not parts:
             parts.append([])
             part_size = 0
-        parts[-1] += group
+        parts[-1].append(at)
         part_size += size
-    part_of: dict[str, int] = {}
-    for number, schools in enumerate(parts):
-        for at in schools:
-            for name in (cohort.schools[at].name, *read[at].school_names):
-                part_of[name] = number
-    return Layout(tuple(tuple(sorted(places)) for places in parts), part_of)
-
-
-def _school_groups(cohort: Cohort, read: Sequence[RegistryRead]) -> list[list[int]]:
-    """Return groups of schools that must share a part, because their rows name each other."""
-    named = [(at, name) for at, school in enumerate(cohort.schools) for name in (school.name, *read[at].school_names)]
-    names = pd.DataFrame(named, columns=["school", "name"])
-    group = np.arange(len(cohort.schools))
-    merge_labels(group, names["school"].to_numpy(), names.groupby("name")["school"].transform("first").to_numpy())
-    return [rows.tolist() for rows in pd.Series(group).groupby(group).groups.values()]
+    part_of = {cohort.schools[at].name: number for number, schools in enumerate(parts) for at in schools}
+    return Layout(tuple(map(tuple, parts)), part_of)

@@ -32,7 +32,7 @@ from pipeline.review.worksheet import import_from_file, is_scope, student_number
 from pipeline.run_folder import RunFolder
 from pipeline.scale.across import CrossSchool, KeyTable, apply_amendments, read_amendments, submission_key_table
 from pipeline.scale.executors import Work, open_work
-from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools, sharing_schools
+from pipeline.scale.layout import Layout, Part, RegistryRead, RunSettings, group_schools, resolve_shared
 from pipeline.scale.parts import CHECK_TABLES, REVIEW_TABLES, find_ids, snapshot_rows
 from pipeline.scale.reading import (
     REGISTRIES,
@@ -118,7 +118,7 @@ class RunData:
         read: dict[int, RegistryRead] = {}
         for at, school in enumerate(schools):
             files, (paths, notes) = registry_files(at), _files_of(school.registry, self.settings.cohort)
-            if self._sources.reuse(files, (school, sharing_schools(schools, at), notes), paths):
+            if self._sources.reuse(files, (school, notes), paths):
                 read[at] = replace(self.spool.read_json(files[-1], REGISTRY_READ), school=at)
         remaining = [at for at in range(len(schools)) if at not in read]
         portions = [remaining[at : at + REGISTRIES] for at in range(0, len(remaining), REGISTRIES)]
@@ -126,7 +126,9 @@ class RunData:
             read[registry.school] = registry
             if not registry.error:
                 self._sources.store(registry_files(registry.school), registry.inputs)
-        return [read[at] for at in range(len(schools))]
+        resolved = resolve_shared([read[at] for at in range(len(schools))], schools)
+        self.spool.remove(*(name for one in resolved if one.error for name in registry_files(one.school)))
+        return resolved
 
     def _read_units(self, units: list[Unit], layout: Layout) -> list[UnitRead]:
         """Read the units. Shared sheets (for their key) and amending rows are read in this process."""

@@ -15,6 +15,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.errors import InputError
 from pipeline.scale import plan
 from pipeline.tables import ROW_GROUPS
 from pipeline.view.run_tables import load_run
@@ -81,23 +82,52 @@ def test_a_registry_that_calls_its_school_by_another_name_is_still_its_own(begun
     assert [note["file"] for note in notes if "（本部）" in note["message"]] == ["registry/10534.csv"]
 
 
-@pytest.mark.slow
-def test_of_one_export_for_all_schools_each_takes_its_own_rows(begun: Ran, tmp_path: Path):
-    folder = shutil.copytree(begun.cohort, tmp_path / "cohort")
-    before = table(begun.run, "certifications")
-    paths = sorted((folder / "registry").glob("*.csv"))
-    whole = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths])
-    whole.to_csv(folder / "registry" / "all.csv", index=False)
+SHARED_EXPORTS = [("registry/all.csv", "./registry//all.csv"), ("registry/*.csv", "registry/12649.csv")]
+SHARED_EXPORTS += [("registry/all.csv", f"registry/{name}.csv") for name in ("12649", "link", "hard", "copy")]
+
+
+def share_exports(folder: Path, spelt: tuple[str, str], school: str = "") -> None:
+    """Declare registries of the two schools that overlap. `school` is what the first row of the common one names."""
+    paths = [folder / "registry" / f"{code}.csv" for code in ("10534", "12649")]
+    frames = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths]
+    if school:
+        frames[0].loc[0, "学校名称"] = school.strip()
+    if "*" not in spelt[0]:
+        export = folder / "registry" / "all.csv"
+        pd.concat(frames).to_csv(export, index=False)
+        with export.open("a", encoding="utf-8") as file:
+            file.write("合计 100000 人\n")
+        (folder / "registry" / "link.csv").symlink_to("all.csv")
+        (folder / "registry" / "hard.csv").hardlink_to(export)
+        shutil.copy(export, folder / "registry" / "copy.csv")
     settings = (folder / "cohort.toml").read_text(encoding="utf-8")
-    for path, spelt in zip(paths, ("registry/all.csv", "./registry//all.csv"), strict=True):
-        settings = settings.replace(f"registry/{path.name}", spelt)
+    for path, spelling in zip(paths, spelt, strict=True):
+        settings = settings.replace(f"registry/{path.name}", spelling)
     (folder / "cohort.toml").write_text(settings, encoding="utf-8")
-    with (folder / "registry" / "all.csv").open("a", encoding="utf-8") as export:
-        export.write("合计 100000 人\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spelt", SHARED_EXPORTS)
+def test_of_one_export_for_all_schools_each_takes_its_own_rows(begun: Ran, tmp_path: Path, spelt: tuple[str, str]):
+    """However the two are declared to overlap; a school's own export goes before another's rows that name it."""
+    folder = shutil.copytree(begun.cohort, tmp_path / "cohort")
+    share_exports(folder, spelt)
     run = check(folder, tmp_path / "after")
-    pd.testing.assert_frame_equal(table(run, "certifications"), before)
-    skipped = json.loads((run / "summary.json").read_text(encoding="utf-8"))["skipped_rows"]
-    assert [row["file"] for row in skipped].count("registry/all.csv") == 1
+    for name in ("certifications", "roster"):
+        pd.testing.assert_frame_equal(table(run, name), table(begun.run, name), obj=name)
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert [row["file"] for row in summary["skipped_rows"]].count("registry/all.csv") == ("*" not in spelt[0])
+    told = [note["file"] for note in summary["notes"] if "自己的学籍库为准" in note["message"]]
+    assert told == ["registry/all.csv"] * (spelt[1] == "registry/12649.csv" and "*" not in spelt[0])
+
+
+@pytest.mark.parametrize("school", [" ", "某某学院"])
+def test_whose_a_row_of_a_common_export_is_that_names_no_school_is_asked(begun: Ran, tmp_path: Path, school: str):
+    """It counted for both schools; who is left out is unknown to a registry that has him."""
+    folder = shutil.copytree(begun.cohort, tmp_path / "cohort")
+    share_exports(folder, ("registry/all.csv", "registry/copy.csv"), school)
+    with pytest.raises(InputError, match=r"all.csv 有 1 行（从第 2 行起）没有写明学校"):
+        check(folder, tmp_path / "after")
 
 
 @pytest.mark.slow
