@@ -27,10 +27,11 @@ _ROSTER_FIELDS = ["school", "student_number", "id_number", "name", "gender", "co
 
 
 def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
-    """Return one registry's rows with each person once, and the equal rows that were dropped.
+    """Return one registry's rows (of `scope_by_registry`) with each person once, and the equal rows that were dropped.
 
-    Unequal rows of one student number are one person if ID number or name agree: the first row stays, `differs` names
-    the fields, and those that no roster needs become blank. Else they are two people, both doubted (contract,
+    Unequal rows of one student number are one person if ID number or name agree: the first row inside the class stays,
+    `differs` names the fields, and those that no roster needs become blank. Where one row is inside the class and one
+    outside, the registrar is asked (`status_unknown`). Else they are two people, both doubted (contract,
     tables/outside).
     """
     names = [name for name in fields.registry_columns() if name in rows]
@@ -40,22 +41,25 @@ def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
     shared = kept[has_shared_number(kept)]  # until one person's rows are one
     duplicates: list[object] = []
     for _, group in shared.groupby(_KEY, sort=False):
-        duplicates += _merge(kept, group, [name for name in names if name not in _KEY])
+        inside_first = group.iloc[group["outside_registry"].ne("").argsort(kind="stable")]
+        duplicates += _merge(kept, inside_first, [name for name in names if name not in _KEY])
     return kept.drop(index=duplicates).reset_index(drop=True), rows[equal]
 
 
 def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
-    first = group.iloc[0]
+    first, at = group.iloc[0], group.index[0]
     people = person_id(group["id_number"])
     same = ((people == people.iloc[0]) & (people != "")) | ((group["name"] == first["name"]) & (group["name"] != ""))
-    others = group[same].iloc[1:]
+    same |= group.index == at
+    others, strangers, reasons = group[same].iloc[1:], group[~same], sorted({*group["outside_registry"][same]})
     differing = [name for name in names if (others[name] != first[name]).any()]
-    at = group.index[0]
     kept.loc[at, [name for name in differing if name not in _ROSTER_FIELDS]] = ""
     kept.loc[at, DIFFERS] = "".join(f" {name} " for name in differing if name not in _KEYS)
-    strangers = group.index[~same]
-    kept.loc[[at, *strangers], DOUBTED] = bool(len(strangers)) or bool({*_KEYS} & set(differing))
-    return list(others.index)
+    kept.loc[at, "outside_registry"] = "、".join(reasons) if reasons[0] else ""
+    kept.loc[at, "status_unknown"] = bool(group["status_unknown"][same].any()) or reasons[0] == "" != reasons[-1]
+    duplicates = [*others.index, *(_merge(kept, strangers, names) if len(strangers) else [])]
+    kept.loc[[at, *strangers.index], DOUBTED] = bool(len(strangers)) or bool({*_KEYS} & set(differing))
+    return duplicates
 
 
 def has_shared_number(rows: Frame) -> pd.Series:

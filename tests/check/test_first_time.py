@@ -10,7 +10,7 @@ from pipeline.check import shared
 from pipeline.check.check_stage import judge_parts
 from pipeline.check.suites import built_in_rules
 from pipeline.match.match_stage import Registries, match
-from pipeline.match.membership import merge_rows
+from pipeline.match.membership import merge_rows, with_scope
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.scale.layout import Part
 from pipeline.scale.parts import apply_shared_faults
@@ -52,7 +52,7 @@ def test_what_belongs_to_registry_or_classmate_counts_against_nobody():
         owner,
         person(7, student_number=owner["student_number"]),  # a classmate typed his number
     ]
-    registry, _ = merge_rows(normalise_registry(frames.registry(*held), known.words))
+    registry, _ = merge_rows(with_scope(normalise_registry(frames.registry(*held), known.words)))
     rows, _ = normalise(frames.submissions(*given), known.words)
     rules = [rule for rule in built_in_rules() if rule.needs != "photos"]
     matched = match(rows, Registries.of(registry), LATEST)

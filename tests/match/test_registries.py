@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.match.membership import merge_rows
+from pipeline.match.membership import merge_rows, scope_by_registry, status_meanings, with_scope
 from tests.frames import GOOD, registry
 
 MATE = {
@@ -15,13 +15,13 @@ MATE = {
 
 
 def merged(*changes: dict[str, str]) -> pd.DataFrame:
-    rows, equal = merge_rows(registry(*changes))
+    rows, equal = merge_rows(scope_by_registry(registry(*changes), status_meanings(), 2017))
     assert len(rows) <= len(changes) - len(equal)
     return rows
 
 
 def test_equal_rows_are_one_and_the_others_are_told():
-    rows, equal = merge_rows(registry({}, MATE, {}, {}))
+    rows, equal = merge_rows(with_scope(registry({}, MATE, {}, {})))
     assert rows["student_number"].tolist() == [GOOD["student_number"], MATE["student_number"]]
     assert equal["row"].tolist() == [4, 5]
     assert not rows["doubted"].any()
@@ -54,6 +54,43 @@ def test_two_people_of_whom_one_stands_twice():
     rows = merged({}, {**MATE, "student_number": GOOD["student_number"]}, {"ethnicity": "苗族"})
     assert rows["name"].tolist() == [GOOD["name"], "王琳"]
     assert rows["doubted"].all()
+
+
+def test_of_two_people_of_one_number_the_order_says_nothing_of_who_stands_twice():
+    other = {**MATE, "student_number": GOOD["student_number"]}
+    for changes in (({}, other, {"ethnicity": "苗族"}), ({"enrolment_status": "休学"}, other, {})):
+        rows = merged(*changes)
+        assert sorted(rows["name"]) == sorted([GOOD["name"], "王琳"])
+        assert rows["doubted"].all()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outside", "asked"),
+    [
+        (("注册学籍", "退学"), "", True),
+        (("", "休学", "注册学籍"), "", True),
+        (("在读", "注册学籍"), "", False),
+        (("休学", "保留学籍"), "休学、保留学籍", False),
+        (("挂起", "退学"), "", True),
+        (("挂起", "注册学籍"), "", True),
+        (("退学", "退学（2016-09）"), "退学", False),
+    ],
+)
+def test_of_two_statuses_none_goes_before_by_its_place(statuses: tuple[str, ...], outside: str, asked: bool):
+    """A person whom one row has in the class and another one not is asked about, and stands where that one says."""
+    rows = [{"enrolment_status": status, "class_name": f"{status}班"} for status in statuses]
+    for changes in (rows, rows[::-1]):
+        (row,) = merged(*changes).to_dict("records")
+        assert (sorted(row["outside_registry"].split("、")), row["status_unknown"]) == (
+            sorted(outside.split("、")),
+            asked,
+        )
+        assert row["class_name"] not in ("休学班", "退学班") or outside
+
+
+def test_rows_without_a_name_and_an_id_number_are_nobodys_and_end_no_run():
+    blank = {"name": "", "id_number": ""}
+    assert len(merged(blank, {**blank, "ethnicity": "苗族"}, {})) == 3
 
 
 @pytest.mark.parametrize("number", ["", "1.30503E+09"])
