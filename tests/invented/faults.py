@@ -60,23 +60,17 @@ def fault(rule: str) -> Callable[[Fault], Fault]:
     return enter
 
 
-def _blanked(name: str) -> Fault:
-    def blank(case: Case) -> bool:
-        case.row[name] = ""
-        return True
-
-    return blank
-
-
 def _worded(name: str, words: tuple[str, ...]) -> Fault:
     def write(case: Case) -> bool:
-        case.row[name] = case.random.choice(words)
+        if name == "school" and len(case.kind.schools) == 1:
+            return False  # a blank or unknown name is the one school's (contract, Columns)
+        case.row[name] = case.random.choice(words) if len(words) > 1 else words[0]
         return True
 
     return write
 
 
-FAULTS.update({f"{name}.required": _blanked(name) for name in REQUIRED})
+FAULTS.update({f"{name}.required": _worded(name, ("",)) for name in REQUIRED})
 FAULTS.update({rule: _worded(name, words) for rule, (name, words) in _WORDS.items()})
 
 

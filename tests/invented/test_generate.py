@@ -128,6 +128,12 @@ def test_every_kind_has_a_cohort_file_that_loads(tmp_path: Path, kind: str, scho
     assert len(cohort.schools) == schools
 
 
+def test_in_a_cohort_of_one_school_no_name_of_a_school_is_a_fault(tmp_path: Path) -> None:
+    rules = set(table(make_cohort(tmp_path, 500, 1, faults=0.6, kind="one-school") / "truth.csv")["rule"])
+    assert "name.required" in rules
+    assert not {rule for rule in rules if rule.startswith("school.")}
+
+
 def test_postgraduates_of_2026_graduate_in_december(tmp_path: Path) -> None:
     people = registry(make_cohort(tmp_path, 150, 1, kind="postgraduate-2026"))
     assert set(people["education_level"]) == {"硕士研究生", "博士研究生"}
