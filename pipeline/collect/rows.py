@@ -75,8 +75,8 @@ def rows_of_grid(
     notes = [*grid.notes, *_header_notes(grid, header)]
     clash = [text for _, same in duplicates if (text := _clash(header, body, same))]
     if clash:
-        notes_of_clash = [_note(grid, "error", text, header.bottom) for text in clash]
-        return replace(_empty(grid, *notes_of_clash), columns=(replace(columns, refused=clash[0]),))
+        told = _empty(grid, *(_note(grid, "error", text, header.bottom) for text in clash))
+        return replace(told, columns=(replace(columns, refused=clash[0]),))
     return _map_rows(grid, header, body, wanted, notes, columns, fixed)
 
 

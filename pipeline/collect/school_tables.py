@@ -12,7 +12,7 @@ from pipeline import fields
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import School
 from pipeline.collect.cell_text import all_rows
-from pipeline.collect.collected import Collected, Note, Reading, combine, text_frame
+from pipeline.collect.collected import Collected, Reading, combine, text_frame
 from pipeline.collect.formats import read_file
 from pipeline.collect.headings import clean_heading
 from pipeline.collect.inputs import files_of, is_database
@@ -55,16 +55,7 @@ def read_registry(
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
     rows.insert(0, "school_code", pd.Series(school.code, index=rows.index, dtype="str"))
     inputs = [each for reading in readings for each in reading.inputs]
-    return replace(registry, notes=notes + _error_values(rows, registry.cells), inputs=inputs)
-
-
-def _error_values(rows: pd.DataFrame, cells: pd.DataFrame) -> list[Note]:
-    wrong = cells[cells["kind"].eq("error")]
-    if wrong.empty:
-        return []
-    first = rows.iloc[int(wrong["at"].iloc[0])]
-    message = f"学籍库有 {len(wrong)} 个单元格是错误值（如 #N/A），请改正后重新导出"
-    return [Note("warning", str(first["file"]), "", int(first["row"]), message)]
+    return replace(registry, notes=notes, inputs=inputs)
 
 
 def read_sources(source: str, folder: Path, copies: Path | None) -> list[Reading]:

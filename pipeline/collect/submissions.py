@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from filecmp import cmp
 from pathlib import Path
 
 from pipeline import fields
+from pipeline.atomic_files import sha256_of
 from pipeline.cohort import FILE_NAME, Cohort
 from pipeline.cohort_sections import Source
 from pipeline.collect.collected import Collected, Grid, Note, Reading, combine
@@ -28,10 +28,7 @@ def refuse_unread(columns: Sequence[SourceColumns], notes: list[Note]) -> None:
 
 @dataclass(frozen=True)
 class Unit:
-    """One file, or a Google Sheet (`path` is None). A file equal to one of `registries` (SHA-256) is refused.
-
-    A `copy` of another unit's file is not read.
-    """
+    """One file (a `copy` is not read), or a Google Sheet (no `path`). One of `registries` (SHA-256) is refused."""
 
     source: Source
     path: Path | None
@@ -43,7 +40,7 @@ class Unit:
 def submission_units(cohort: Cohort) -> list[Unit]:
     """Return the units of `[submissions]` in reading order. A source without files becomes a unit with an error."""
     units: list[Unit] = []
-    read: dict[int, list[Path]] = {}
+    read: dict[str, Path] = {}  # by content
     for source in cohort.submissions.sources:
         if is_gsheet(source.path):
             units.append(Unit(source, None))
@@ -54,23 +51,19 @@ def submission_units(cohort: Cohort) -> list[Unit]:
             units.append(Unit(source, cohort.folder / source.path, (_error_note(error),)))
             continue
         for at, path in enumerate(paths):
-            told, original = notes if not at else [], _find_original(path, read)
-            if original and not original.samefile(path):  # two globs may name one file
+            told, original = tuple(notes) if not at else (), read.setdefault(_content_key(path), path)
+            if copy := original != path and not original.samefile(path):  # two globs may name one file
                 message = f"与 {name_of(original, cohort.folder)} 内容相同，只读那一份；多余的请删去，放错的请换掉"
-                told = [*told, Note("warning", name_of(path, cohort.folder), "", 0, message)]
-            if not original or told:
-                units.append(Unit(source, path, tuple(told), copy=original is not None))
+                told = (*told, Note("warning", name_of(path, cohort.folder), "", 0, message))
+            if original is path or told:
+                units.append(Unit(source, path, told, copy=copy))
     return units
 
 
-def _find_original(path: Path, read: dict[int, list[Path]]) -> Path | None:
-    """Return the equal file of those `read` before (by size), if there is one, else add `path` to them."""
+def _content_key(path: Path) -> str:
     with suppress(OSError):  # its reader reports it
-        same_size = read.setdefault(path.stat().st_size, [])
-        original = next((other for other in same_size if cmp(other, path, shallow=False)), None)
-        same_size += [] if original else [path]
-        return original
-    return None
+        return sha256_of(path) if path.is_file() else str(path)
+    return str(path)
 
 
 def read_unit(unit: Unit, cohort: Cohort, copies: Path | None) -> Reading:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Self
 
-import numpy as np
 import pandas as pd
 
 from pipeline import fields
 from pipeline.knowledge.codes import covers
 from pipeline.match.evidence import find_evidence
-from pipeline.match.keys import PERSON_KEYS, key_frame
-from pipeline.match.membership import with_scope
 from pipeline.match.persons import (
     CLASHES,
     FLAGS,
     OWNER_FLAGS,
     WITHDRAWN,
     counting,
-    flag_columns,
-    resolve_people,
-    submission_keys,
-    submission_times,
 )
 from pipeline.normalise.dates import AMBIGUOUS
 from pipeline.tables import CHANGES, Frame
@@ -176,31 +166,12 @@ class Registries:
     classes: Frame
     unread: dict[str, str]
 
-    @classmethod
-    def of(cls, rows: Frame, unread: dict[str, str] | None = None) -> Self:
-        """Return the registries of a cohort from normalised rows and, by school, why a registry was not read."""
-        return cls(rows, len(rows), rows[CLASSES].drop_duplicates(), unread or {})
-
-
-def match(
-    submissions: Frame, registries: Registries, latest: datetime, withdrawn: Collection[str] = frozenset()
-) -> Matched:
-    """Return the persons, superseding, clashes, schools and evidence of a whole cohort.
-
-    `submissions` are normalised, as read, with distinct ids and, if photos are collected, with `photo_` columns
-    (`PHOTOS`, sha256, phash). A time after `latest` is an error. `withdrawn` are ids that a decision removed.
-    """
-    rows = pd.concat([submissions, submission_times(submissions, latest)], axis=1).reset_index(drop=True)
-    live = ~rows["submission_id"].isin(list(withdrawn)).to_numpy()
-    counts, flags = resolve_people(submission_keys(rows), key_frame(registries.rows, PERSON_KEYS), live)
-    ids = rows["submission_id"].to_numpy(dtype=object)
-    counting_ids = np.where(counts == np.arange(len(rows)), "", ids[counts])
-    superseded_by = pd.Series(np.where(live, counting_ids, WITHDRAWN), index=rows.index, dtype="str")
-    return match_resolved(rows.assign(superseded_by=superseded_by, **flag_columns(flags)), registries)
-
 
 def match_resolved(rows: Frame, registries: Registries) -> Matched:
-    """Return `match` of rows with `superseded_by`, `FLAGS` and the columns of `persons.submission_times`."""
+    """Return the evidence and marks of normalised submissions with distinct ids, in the order of reading.
+
+    They have `superseded_by`, `FLAGS`, the columns of `submission_times` and, if photos are collected, of `photos_of`.
+    """
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)
     filled, changes = fill_from_registry(counted, evidence, registries.rows, registries.classes)
@@ -214,7 +185,7 @@ def match_resolved(rows: Frame, registries: Registries) -> Matched:
         submissions=submissions,
         counting=filled.drop(columns=extra),
         evidence=evidence,
-        registry=with_scope(registries.rows),
+        registry=registries.rows,
         local_count=registries.local_count,
         classes=registries.classes,
         marks=counted.reindex(columns=list(MARKS)).assign(later_cause="", **resubmissions(rows)),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -81,17 +82,26 @@ class Part:
         return [f"{kind}/{unit}-{self.number}" for unit in self.units]
 
 
+class UnownedRows(NamedTuple):
+    """Rows of one file of a registry that name another `school`, or none of the cohort's (""), as `written`."""
+
+    school: str
+    file: str
+    written: str
+    first: int
+    rows: int
+
+
 @dataclass(frozen=True)
 class RegistryRead:
     """The result of reading one registry. `error` is why it is unread.
 
-    `unowned`: of rows that name another school, or none (""), the name, the file, the first row and the number.
     `skipped` holds the values of `SKIPPED` for each row that is no student's.
     """
 
     school: int
     rows: int = 0
-    unowned: tuple[tuple[str, str, int, int], ...] = ()
+    unowned: tuple[UnownedRows, ...] = ()
     notes: tuple[Note, ...] = ()
     inputs: tuple[Input, ...] = ()
     columns: tuple[SourceColumns, ...] = ()
@@ -115,13 +125,15 @@ def resolve_shared(read: Sequence[RegistryRead], schools: Sequence[School]) -> l
 def _resolve_shared(read: RegistryRead, school: str, readers: Mapping[str, list[str]]) -> RegistryRead:
     digests = {each.name: each.sha256 for each in read.inputs}
     notes = list(read.notes)
-    for named, file, row, count in read.unowned:
-        sharing = readers[digests[file]]
+    for named, file, written, row, count in read.unowned:
+        sharing, what = readers[digests[file]], f"有 {count} 行的学校（如 {written}）不在本届学校名单内"
         if not named and len(sharing) > 1:
-            where = f"{file} 有 {count} 行（从第 {row} 行起）没有写明学校，或所写的学校不在本届"
+            where = f"{file} {what if written else f'有 {count} 行没有写明学校'}（从第 {row} 行起）"
             remedy = "请补上学校名称；只是另一种写法的，请写进这所学校的 aliases"
             error = f"{where}，而{'、'.join(sharing)}共用这份学籍，分不清是谁的学生。{remedy}"
             return RegistryRead(read.school, error=error)
+        if not named and written:
+            notes.append(Note("warning", file, "", row, f"{what}，已按{school}的学籍读取，请核对"))
         if named and named not in sharing:
             message = f"有 {count} 行写的是{named}的学生，没有按{school}读取，以{named}自己的学籍库为准，请核对"
             notes.append(Note("warning", file, "", row, message))

@@ -271,21 +271,17 @@ class RunData:
 @contextmanager
 def open_run_data(settings: RunSettings, folder: RunFolder, cache: Cache) -> Generator[RunData]:
     """Yield a run's data, and delete the spool at the end, also after an error."""
-    large = input_size(settings.cohort) >= PARALLEL_BYTES and len(settings.cohort.schools) > 1
+    cohort = settings.cohort  # shared sheets and databases count as 0 bytes
+    sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
+    files = {path for source in sources for path in _files_of(source, cohort)[0] if path.is_file()}
+    large = sum(path.stat().st_size for path in files) >= PARALLEL_BYTES and len(cohort.schools) > 1
     with (
         open_spool(folder.path / "spool") as spool,
-        open_work(settings.cohort.scale.scheduler, large=large) as work,
+        open_work(cohort.scale.scheduler, large=large) as work,
     ):
         run = RunData(settings, folder, spool, work, cache)
         spool.share(settings)
         yield run
-
-
-def input_size(cohort: Cohort) -> int:
-    """Return the total size in bytes of the input files. Shared sheets and databases count as 0."""
-    sources = [*cohort.submissions.paths, *(school.registry for school in cohort.schools)]
-    files = {path for source in sources for path in _files_of(source, cohort)[0]}
-    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def _files_of(source: str, cohort: Cohort) -> tuple[list[Path], list[Note]]:

@@ -30,7 +30,7 @@ from pipeline.match.membership import merge_rows, other_years, scope_by_registry
 from pipeline.match.persons import submission_keys, submission_times
 from pipeline.normalise.normalise_rows import OTHER_SCHOOL, normalise, normalise_registry
 from pipeline.run_folder import RunFolder
-from pipeline.scale.layout import Layout, RegistryRead, RunSettings
+from pipeline.scale.layout import Layout, RegistryRead, RunSettings, UnownedRows
 from pipeline.scale.spool import Spool
 from pipeline.tables import CHANGES, SUBMISSIONS, Frame
 
@@ -183,8 +183,8 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
         if students.empty:
             found[at] = RegistryRead(at, error=f"学籍库里没有{schools[at].name}的学生。请核对学校名称一列")
             continue
-        students, notes = _replace_unknown_schools(students, schools[at].name)
         spool.write(f"classes/{at}", students[CLASSES].drop_duplicates())
+        notes = list(registry.notes)
         students, equal = merge_rows(scope_by_registry(students, statuses, settings.cohort.year))
         if len(equal):
             message = f"有 {len(equal)} 行与别的行完全相同，每人只算一行"
@@ -192,31 +192,21 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
         spool.write(f"registry/{at}", students)
         spool.write(f"registry/{at}.keys", key_frame(students, PERSON_KEYS))
         inputs, skipped = tuple(registry.inputs), tuple(registry.skipped.itertuples(index=False, name=None))
-        notes, years = (*registry.notes, *notes), other_years(students)
-        found[at] = RegistryRead(at, len(students), unowned, notes, inputs, registry.columns, years, skipped)
+        years, columns = other_years(students), registry.columns
+        found[at] = RegistryRead(at, len(students), unowned, tuple(notes), inputs, columns, years, skipped)
         spool.write_json(f"read/registry-{at}.json", REGISTRY_READ, found[at])
     return [found[at] for at in indexes]
 
 
-def _own_rows(rows: Frame, school: str, known: set[str]) -> tuple[Frame, tuple[tuple[str, str, int, int], ...]]:
-    """Return a registry's rows without those of other `known` schools, and its `RegistryRead.unowned`."""
+def _own_rows(rows: Frame, school: str, known: set[str]) -> tuple[Frame, tuple[UnownedRows, ...]]:
+    """Return a registry's rows without those of other `known` schools. The rest are its own, as `cohort.toml` says."""
     named = rows["school"].where(rows["school"].isin(list(known)), "")
-    others = rows.assign(named=named)[named != school].groupby(["named", "file"])["row"].agg(["first", "size"])
-    unowned = others.reset_index().itertuples(index=False, name=None)
-    places = ((str(name), str(file), int(first), int(size)) for name, file, first, size in unowned)
-    return rows[named.isin(["", school])], tuple(places)
-
-
-def _replace_unknown_schools(rows: Frame, school: str) -> tuple[Frame, list[Note]]:
-    """Return rows with unknown schools replaced by the registry's own (as `cohort.toml` says), and a note on them."""
-    unknown = rows[~rows["school"].isin(["", school])]
-    notes: list[Note] = []
-    if len(unknown):
-        first = unknown.iloc[0]
-        finding = f"有 {len(unknown)} 行的学校（如 {mask(first['school'][:40])}）不在本届学校名单内"
-        message = f"{finding}，已按{school}的学籍读取，请核对"
-        notes.append(Note("warning", str(first["file"]), "", int(first["row"]), message))
-    return rows.assign(school=pd.Series(school, index=rows.index, dtype="str")), notes
+    others = rows.assign(named=named)[named != school].groupby(["named", "file"])
+    unowned = tuple(
+        UnownedRows(str(name), str(file), mask(str(group["school"].max())[:40]), int(group["row"].iloc[0]), len(group))
+        for (name, file), group in others
+    )
+    return rows[named.isin(["", school])].assign(school=school).astype({"school": "str"}), unowned
 
 
 def no_rows() -> Frame:

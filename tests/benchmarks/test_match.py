@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pipeline import fields
-from pipeline.match.match_stage import Registries, match
 from tests.cohorts import make_cohort
+from tests.matching import match, registries_of
 from tests.spec.judge import LATEST
 
 STUDENTS = 1_000_000
@@ -38,7 +38,7 @@ def test_a_million_submissions(tmp_path: Path, record):
     registry = _table(folder, fields.in_registry())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     started, cpu = time.perf_counter(), time.process_time()
-    matched = match(submissions, Registries.of(registry), LATEST)
+    matched = match(submissions, registries_of(registry), LATEST)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     record("1,000,000 submissions, clock", wall, "s", at_most=30)

@@ -9,7 +9,6 @@ import pandas as pd
 from pipeline.check import shared
 from pipeline.check.check_stage import judge_parts
 from pipeline.check.suites import built_in_rules
-from pipeline.match.match_stage import Registries, match
 from pipeline.match.membership import merge_rows, with_scope
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.scale.layout import Part
@@ -19,6 +18,7 @@ from pipeline.tables import COLUMNS
 from tests import frames
 from tests.check.test_shared_faults import findings_of, table_of
 from tests.invented.numbers import check_character
+from tests.matching import match, registries_of
 from tests.spec.judge import LATEST, facts
 
 EARLY, LATE = "2016-10-01 09:00", "2016-10-09 09:00"
@@ -55,7 +55,7 @@ def test_what_belongs_to_registry_or_classmate_counts_against_nobody():
     registry, _ = merge_rows(with_scope(normalise_registry(frames.registry(*held), known.words)))
     rows, _ = normalise(frames.submissions(*given), known.words)
     rules = [rule for rule in built_in_rules() if rule.needs != "photos"]
-    matched = match(rows, Registries.of(registry), LATEST)
+    matched = match(rows, registries_of(registry), LATEST)
     checked = judge_parts(matched, rules, known)
     counting = matched.counting.set_index("submission_id")["student_number"]
     failed = {counting[key] for key in checked.first["submission_id"] if counting[key] != owner["student_number"]}

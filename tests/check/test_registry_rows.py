@@ -11,11 +11,12 @@ from pipeline.check.findings import registrar_findings
 from pipeline.check.logic import LOGIC
 from pipeline.check.suites import built_in_rules
 from pipeline.check.validate import RuleVerdict
-from pipeline.match.match_stage import CLASSES, Registries, match, standing_submissions
+from pipeline.match.match_stage import CLASSES, standing_submissions
 from pipeline.match.membership import merge_rows, with_scope
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.tables import empty
 from tests import frames
+from tests.matching import match, registries_of
 from tests.spec.judge import LATEST, MATE, facts
 
 TWIN = {"student_number": "1305030199", "exam_number": "13430300000199"}
@@ -30,7 +31,7 @@ def told(known, *registry, submission=None):
     """Return what the good submission gets and what the registry gets: rule names with their actors."""
     rows = normalise_registry(frames.registry(*registry), known.words)
     given, _ = normalise(frames.submissions(submission or {}), known.words)
-    matched = match(given, Registries.of(merge_rows(with_scope(rows))[0]), LATEST)
+    matched = match(given, registries_of(merge_rows(with_scope(rows))[0]), LATEST)
     tables = subject_tables(matched, standing_submissions(matched.made_at, matched.evidence))
     found = {"submissions": {}, "registry": {}}
     for rule in built_in_rules():
@@ -99,7 +100,7 @@ def test_two_rows_of_one_person_are_one_finding_for_the_registrar(known):
 def test_of_what_a_persons_two_rows_say_differently_nothing_is_compared(known, field):
     rows = normalise_registry(frames.registry({"major": ""}, {field: "艺术学院"}, MATE), known.words)
     given, _ = normalise(frames.submissions({field: "艺术学院"}), known.words)
-    registries = replace(Registries.of(merge_rows(with_scope(rows))[0]), classes=rows[CLASSES])
+    registries = replace(registries_of(merge_rows(with_scope(rows))[0]), classes=rows[CLASSES])
     checked = judge_parts(match(given, registries, LATEST), [r for r in built_in_rules() if r.needs != "photos"], known)
     assert not {f"{field}.registry", "class_name.vocabulary"} & {*checked.findings["rule"]}
 

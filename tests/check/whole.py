@@ -3,10 +3,11 @@
 import pandas as pd
 
 from pipeline.check.check_stage import submissions_table
-from pipeline.match.match_stage import Registries, match_resolved
+from pipeline.match.match_stage import match_resolved
 from pipeline.match.persons import CLASHES
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from tests import frames
+from tests.matching import registries_of
 from tests.spec import judge
 from tests.spec.cases import PAGES, read_page
 
@@ -21,7 +22,7 @@ def matched_of_all_cases(known):
     registry = normalise_registry(held, known.words)
     photos = pd.DataFrame([judge.PHOTO] * len(rows), index=rows.index).add_prefix("photo_")
     told = judge.apart(rows, **dict.fromkeys(CLASHES, True)).drop(columns=["photo_shared"])
-    return match_resolved(pd.concat([told, photos], axis=1), Registries.of(registry))
+    return match_resolved(pd.concat([told, photos], axis=1), registries_of(registry))
 
 
 def table_of_all_cases(known):

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from pipeline.check.logic import LOGIC
-from pipeline.match.match_stage import Registries, match
 from tests.frames import GOOD, registry, submissions
+from tests.matching import match, registries_of
 from tests.spec.judge import LATEST, facts
 
 MATE = {
@@ -27,7 +27,7 @@ def marks(*changes: dict[str, str], photos: list[str] | None = None) -> pd.DataF
     if photos is not None:
         photo = {"found": True, "readable": True, "bytes": 1, "width": 1, "height": 1, "sha256": photos, "phash": ""}
         rows = rows.assign(**{f"photo_{name}": value for name, value in photo.items()})
-    matched = match(rows, Registries.of(registry(*HELD)), LATEST)
+    matched = match(rows, registries_of(registry(*HELD)), LATEST)
     return matched.marks if matched.photos is None else matched.photos
 
 

@@ -7,8 +7,9 @@ import random
 import pandas as pd
 import pytest
 
-from pipeline.match.match_stage import Registries, match, standing_submissions
+from pipeline.match.match_stage import standing_submissions
 from tests.frames import registry, submissions
+from tests.matching import match, registries_of
 from tests.spec.judge import LATEST
 
 SCHOOLS = ["湖南科技大学", "湖南科技大学潇湘学院"]
@@ -88,7 +89,7 @@ def matched_of(model: Model, rows: list[tuple[int, dict[str, str]]]):
     frame = submissions(*(row for _, row in rows)).assign(superseded_by="")
     frame["submission_id"] = [f"s{model.rows.index(row)}" for row in rows]
     held = registry(*model.people)
-    return match(frame, Registries.of(held), LATEST)
+    return match(frame, registries_of(held), LATEST)
 
 
 @pytest.mark.parametrize("seed", range(25))

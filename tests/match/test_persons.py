@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from pipeline.match.match_stage import Registries, match
 from tests.frames import GOOD, registry, submissions
+from tests.matching import match, registries_of
 from tests.spec.judge import LATEST
 
 OTHER = {
@@ -18,7 +18,7 @@ NUMBERS = {name: OTHER[name] for name in ("student_number", "exam_number")}
 
 def matched_of(rows: pd.DataFrame, *held: dict[str, str], withdrawn=()):
     named = rows.assign(submission_id=[f"s{n}" for n in range(len(rows))], superseded_by="")
-    return match(named, Registries.of(registry(*held)), LATEST, withdrawn)
+    return match(named, registries_of(registry(*held)), LATEST, withdrawn)
 
 
 def superseded(*changes: dict[str, str], held=({}, OTHER)) -> list[str]:

@@ -14,12 +14,13 @@ from pipeline.check.logic import LOGIC
 from pipeline.check.rule import Facts
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
-from pipeline.match.match_stage import Registries, match, match_resolved, standing_submissions
+from pipeline.match.match_stage import match_resolved, standing_submissions
 from pipeline.match.membership import apply_scope, merge_rows, scope_by_registry, status_meanings, with_scope
 from pipeline.match.persons import FLAGS, submission_times
 from pipeline.normalise.normalise_rows import Vocabulary, normalise, normalise_registry
 from pipeline.normalise.text_repairs import comparable
 from tests import frames
+from tests.matching import match, registries_of
 
 HERE, AWAY = "湖南科技大学", "湖南科技大学潇湘学院"
 MATE = {
@@ -130,7 +131,7 @@ def _alone(case, known):
     if case.page == "registry_rows":
         return {"registry": _registry(case, known)[0]}
     registry, unread = _registry(case, known)
-    matched = match(_submissions([case], known), Registries.of(registry, unread), LATEST)
+    matched = match(_submissions([case], known), registries_of(registry, unread), LATEST)
     return subject_tables(matched, standing_submissions(matched.made_at, matched.evidence))
 
 
@@ -145,7 +146,7 @@ def _together(cases, known):
     registry, unread = _registry(cases[0], known)
     rows = _submissions(cases, known)
     rows = pd.concat([apart(rows).drop(columns="photo_shared"), _photos(cases, rows).add_prefix("photo_")], axis=1)
-    matched = match_resolved(rows, Registries.of(registry, unread))
+    matched = match_resolved(rows, registries_of(registry, unread))
     photos = matched.photos
     return {"submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, photos)}
 
