@@ -19,6 +19,7 @@ from pipeline.logs import mask, mask_id, mask_phone
 from pipeline.resources import report_table
 from pipeline.review.chain import name_checked
 from pipeline.review.decisions import withdrawn_submission_ids
+from pipeline.review.exceptions import LAPSED
 from pipeline.review.review_snapshot import ReviewSnapshot, RunTables, build_snapshot
 from pipeline.review.signatures import college_states
 from pipeline.run_folder import read_summary
@@ -151,7 +152,7 @@ def _snapshot(tables: RunTables, entries: Frame, student: FoundStudent, ids: lis
 
 _PERSON = (
     "school_code", "school", "college", "class_name", "major", "education_level", "student_number", "name", "status",
-    "submission_id", "approved_submission_id", "change_request", "exception_expired", "changed_fields", "counselor",
+    "submission_id", "approved_submission_id", "change_request", *LAPSED, "changed_fields", "counselor",
     "decided_by", "decided_at", "decided_why",
 )  # fmt: skip
 _VERDICT = ("identity", "cause", "record", "matched_school", "matched_student_number", "score")

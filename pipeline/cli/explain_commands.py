@@ -17,6 +17,7 @@ from pipeline.resources import report_table
 with lazily():
     from pipeline import cohort as cohorts
     from pipeline import states, student_facts, tables
+    from pipeline.review import exceptions
     from pipeline.review import ledger as ledgers
 
 if TYPE_CHECKING:
@@ -79,8 +80,9 @@ def _head(console: Console, facts: dict[str, Any]) -> None:
     place = "  ".join(student[name] for name in ("college", "class_name", "major", "education_level"))
     console.print(f"{number}  {student['name']}  {status}", style="bold")
     console.print(f"{place}  辅导员 {student['counselor'] or '未登记'}  学籍 {_place(facts['registry'])}")
-    if student["exception_expired"]:
-        console.print("通过时所依据的例外已到期，请重新办理例外或退回更正")
+    for name, words in exceptions.LAPSED.items():
+        if student[name]:
+            console.print(f"通过时所依据的{words}，请重新办理例外或退回更正")
     if student["changed_fields"]:
         names = "、".join(fields.label(name) for name in student["changed_fields"].split(","))
         console.print(f"通过之后改动了：{names}")

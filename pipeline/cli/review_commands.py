@@ -180,7 +180,7 @@ def revoke_exception(
     """撤销一个例外。"""
     with common.open_to_decide(cohorts.load_cohort(cohort)) as ledger:
         granting.revoke_exception(ledger, number, actions.Actor(by, why, date.min))
-    print(f"已撤销例外 {number}")
+    print(f"已撤销例外 {number}；凭它通过的学生须复核：重新办理例外，或退回更正")
 
 
 def _snapshot(cohort: cohorts.Cohort) -> review_snapshot.ReviewSnapshot:

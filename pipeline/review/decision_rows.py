@@ -23,7 +23,7 @@ from pipeline.colleges import College
 from pipeline.errors import InputError, UsageError
 from pipeline.review.chain import TYPED
 from pipeline.review.decisions import ACTIONS, STATES
-from pipeline.review.exceptions import PROOFS
+from pipeline.review.exceptions import LAPSED, PROOFS
 from pipeline.review.review_snapshot import ReviewSnapshot, college_students, records
 from pipeline.tables import STATUSES
 from pipeline.workbook_writer import new_workbook, write_row
@@ -36,7 +36,7 @@ _WORKSHEET = "审核"
 _EXTRA_COLUMNS = ("班级", "姓名", "状态", "未解决")
 _WIDTHS = (20, 16, 10, 10, 24, 36, 14, 16, 10, 14, 40)
 _LISTED = [
-    "school_code", "school", "college", "class_name", "student_number", "status", "change_request", "exception_expired",
+    "school_code", "school", "college", "class_name", "student_number", "status", "change_request", *LAPSED,
     "changed_fields", "submission_id", "decided_by", "decided_at", "decided_checked",
 ]  # fmt: skip
 _UNREADABLE = "\ufffd"  # the reader's replacement for undecodable bytes
@@ -178,8 +178,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
     notes: list[str] = []
     if row["change_request"]:
         notes.append("申请修改")
-    if row["exception_expired"]:
-        notes.append("例外已到期")
+    notes += [words for name, words in LAPSED.items() if row[name]]
     if row["changed_fields"]:
         notes.append("改动：" + "、".join(fields.label(name) for name in row["changed_fields"].split(",")))
     if row["status"] not in ("approved", "stale", "missing"):

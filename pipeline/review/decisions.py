@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
@@ -17,7 +17,7 @@ from pipeline.match.membership import has_shared_number
 from pipeline.match.persons import WITHDRAWN
 from pipeline.normalise.text_repairs import half_width, plain_dashes, without_spaces
 from pipeline.review.chain import json_object, name_checked
-from pipeline.review.exceptions import apply_exceptions
+from pipeline.review.exceptions import NEVER, apply_exceptions
 from pipeline.tables import AS_GIVEN, Frame, values_as_given
 
 KEY = ["school_code", "student_number"]
@@ -56,14 +56,14 @@ def decision_states(
     decisions: pd.DataFrame,
     *,
     submissions: pd.DataFrame | None = None,
-    lapsed: Collection[str] = (),
+    lapsed: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """Return what the last `decisions` mean for today's students, by the index of `keys` (contract, roster).
 
     `keys` has the registry's `school_code`, `student_number`, `registry_digest` and the counting `submission_id` or "".
     With the registry's fields, `changed_fields` can name them and approvals survive a change of normalising. A
     `later_id` is a later submission that was not taken (`cohort.later_uncertified`), or "". `submission_ids` are those
-    that were not withdrawn. Approvals of `lapsed` submissions (their exception expired) are stale.
+    that were not withdrawn. Approvals whose exception has `lapsed` since (`apply_exceptions`) are stale.
 
     `decision_state` is "", approved, stale or returned. `change_request` (bool): the student is approved, and a newer
     submission counts or a later one was neither taken nor decided on. `changed_fields` of stale approvals are
@@ -75,8 +75,9 @@ def decision_states(
     text = ["decision", "made_on", "registry_then", "by", "at", "why", "snapshot", "later", "checked"]
     joined = joined.assign(**{name: joined[name].fillna("").astype("str") for name in text})
     approved = joined["decision"] == "approved"
-    expired = joined["made_on"].isin(list(lapsed))
-    present = is_in(joined["made_on"], submission_ids) & ~expired
+    ended = pd.Series([(lapsed or {}).get(key, 0) for key in joined["made_on"]], index=keys.index, dtype="int64")
+    expired, revoked = ended == NEVER, (ended > joined["seq"]) & (ended != NEVER)
+    present = is_in(joined["made_on"], submission_ids) & ~expired & ~revoked
     same = joined["registry_then"] == joined["registry_digest"]
     valid = present & (same | _only_normalised(keys, joined, approved & present & ~same))
     returned = (joined["decision"] == "returned") & (joined["made_on"] == joined["submission_id"])
@@ -97,6 +98,7 @@ def decision_states(
             "decided_why": joined["why"],
             "decided_checked": joined["checked"],
             "exception_expired": approved & expired,
+            "exception_revoked": approved & revoked,
             "changed_fields": _changed_fields(keys, joined, state == "stale", submissions),
         }
     )

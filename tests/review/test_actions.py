@@ -14,8 +14,10 @@ from pipeline.review.decision_rows import listed_students, listing_lines
 from pipeline.review.exceptions import compare_years
 from pipeline.review.granting import add_exception, explain_difference, revoke_exception
 from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_states
+from pipeline.review.signatures import unsigned
+from pipeline.review.signing import accept, sign
 
-from .small import COLLEGE, TODAY, finding, open_in, person, submission, tables
+from .small import COLLEGE, TODAY, finding, kept, open_in, person, submission, tables, terms
 
 WANG = Actor("王老师", "已核对", TODAY)
 
@@ -216,6 +218,32 @@ def test_an_approval_that_rests_on_an_expired_exception_is_stale_and_shown(ledge
     assert "例外已到期" in listing_lines(listed_students(desk, None, None), "r1")
     with pytest.raises(UsageError, match="已过"):
         add_exception(wrong, ledger, "1", "phone.format", Actor("王", "x", TODAY), "其他", TODAY - timedelta(days=1))
+
+
+def test_an_approval_that_rests_on_a_revoked_exception_is_stale_until_another_is_granted(ledger):
+    """The signature lapses with it, and names the student. An approval since the revocation did not rest on it."""
+    wrong = tables([person("1"), person("2")], [submission(f"s{n}", n) for n in "12"], [finding("s1", "1")])
+    grant = ("1", "phone.format", WANG, "其他")
+    (number,) = add_exception(wrong, ledger, *grant)
+    approve(wrong, ledger, ["1", "2"], WANG)
+    sign(wrong, ledger, COLLEGE, terms(), Actor("李书记", "", TODAY), kept)
+    revoke_exception(ledger, number, WANG)
+    desk = build_snapshot(wrong, ledger.entries(), TODAY)
+    assert desk.people["status"].tolist() == ["stale", "approved"]
+    assert listing_lines(listed_students(desk, None, None), "r1").count("例外已撤销") == 1
+    assert unsigned(desk, ledger.entries(), COLLEGE.code, COLLEGE.name)[1:] == ["学号 1：现在没有审核通过"]
+    with pytest.raises(RefusedError, match="签字后数据有改动"):
+        accept(wrong, ledger, COLLEGE, WANG)
+    add_exception(wrong, ledger, *grant)
+    assert status(wrong, ledger) == "approved"
+
+
+def test_an_exception_revoked_before_the_approval_takes_nothing_from_it(ledger):
+    wrong, right = (tables([person("1")], [submission("s1", "1")], found) for found in ([finding("s1", "1")], []))
+    (number,) = add_exception(wrong, ledger, "1", "phone.format", WANG, "其他")
+    revoke_exception(ledger, number, WANG)
+    approve(right, ledger, ["1"], WANG)  # the rule was relaxed, and later it is not
+    assert status(wrong, ledger) == "approved"
 
 
 def test_the_second_of_two_who_decide_at_once_is_told(ledger):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.review import decisions as d
-from pipeline.review.exceptions import apply_exceptions, standing_exceptions, value_digest
+from pipeline.review.exceptions import NEVER, apply_exceptions, standing_exceptions, value_digest
 
 ENTRY = {
     "seq": 0, "at": "2016-10-01T09:00:00+08:00", "kind": "decision", "action": "", "by": "王", "account": "a",
@@ -118,7 +118,7 @@ def test_exceptions_cover_one_person_one_rule_one_value(finding, day, excepted):
     findings = pd.DataFrame([FINDING | finding], dtype="str", index=[5])
     found, lapsed = apply_exceptions(findings, entries(granted()), day)
     assert found["excepted"].tolist() == [excepted]
-    assert list(found.index) == [5] and lapsed == ({"s1"} if day == date(2016, 11, 1) else set())
+    assert list(found.index) == [5] and lapsed == ({"s1": NEVER} if day == date(2016, 11, 1) else {})
 
 
 def test_revoked_and_purged_exceptions_cover_nothing():
