@@ -22,13 +22,13 @@ from pipeline.deliver.message import (
     check_scope,
     render_letter,
 )
-from pipeline.deliver.recipients import Recipient, in_scope, mail_digest
+from pipeline.deliver.recipients import SCOPES, Recipient, in_scope, mail_digest
 from pipeline.deliver.source import MailSource
 from pipeline.render import figures
 from pipeline.states import states, theme
 from pipeline.view.people import ChaseRow, People, by_class
 from pipeline.view.remaining_work import days_left_in_words, format_count, group_entries, month_day, tasks
-from pipeline.view.signature import SIGN_CHANGED
+from pipeline.view.signature import next_step, signature_of
 from pipeline.workbook_writer import PrintedList
 
 FullPage = Callable[[Recipient], tuple[Attachment, ...]]
@@ -52,10 +52,7 @@ class _Role:
 
 _ROLES = {
     "counselor": _Role(
-        "班级",
-        ("counselor", "student"),
-        "提交人不在本届名单里，见附件“我的班级”",
-        ("awaiting", "stale", "not_checked"),
+        "班级", ("counselor", "student"), "提交人不在本届名单里，见附件“我的班级”", ("awaiting", "stale", "not_checked")
     ),
     "secretary": _Role("院系", ("college", "counselor", "student"), "核实、撤销以后才能签字，见附件“看板”"),
 }
@@ -152,14 +149,9 @@ def _note(people: People, group: dict[str, Any], recipient: Recipient) -> str:
 def _closing(source: MailSource, recipient: Recipient) -> str:
     if recipient.kind != "secretary":
         return "谢谢您。"
-    if recipient.scope & source.changed:
-        return SIGN_CHANGED.text
-    colleges = in_scope(source.colleges, ["school", "college"], recipient.scope)
-    if (colleges["accepted_at"] != "").all():
-        return "就业办已接收，谢谢您。"
-    if (colleges["signed_at"] != "").all():
-        return "已签字，等就业办接收。"
-    return "请打印附件中的人数表，签字、盖章后上报。"
+    colleges = in_scope(source.colleges, SCOPES["secretary"], recipient.scope).to_dict("records")
+    steps = [signature_of(source.run, row).step(0) for row in colleges]
+    return steps[0].text if len(steps) == 1 else next_step(steps)[1]
 
 
 def _requests(people: People, role: _Role) -> list[dict[str, object]]:

@@ -84,12 +84,6 @@ class MailSource:
         return {(names.get(str(code), ""), str(number)): str(why) for code, number, why in columns}
 
     @cached_property
-    def changed(self) -> set[Key]:
-        """The (school, college) whose data changed after the signature."""
-        keys = self.roster[["school", "college"]].drop_duplicates().itertuples(index=False, name=None)
-        return {key for key in keys if self.run.state(self.run.code_of(key[0]), key[1]).get("signature_broken")}
-
-    @cached_property
     def errata(self) -> dict[str, list[Erratum]]:
         """The errata by school name, if a registrar or student is informed. Schools with unread registry have none."""
         any_reported = bool((self.reports["action"] == REPORTED).any())
@@ -117,8 +111,7 @@ def run_to_send(cohort: Cohort) -> Path:
 def open_run(cohort: Cohort, folder: Path | None = None) -> MailSource:
     """Open a run folder (None: that of `run_to_send`) for sending.
 
-    Raises:
-        RefusedError: the run is a check or not of all colleges and rules, or a question on other years is open.
+    Raises RefusedError if it is a check or not of all colleges and rules, or a question on other years is open.
     """
     folder = folder or run_to_send(cohort)
     summary = read_summary(folder)

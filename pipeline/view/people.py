@@ -10,8 +10,12 @@ from functools import cached_property
 
 import pandas as pd
 
+from pipeline.check.shared import judged_field
 from pipeline.cohort_sections import Window
+from pipeline.fields import label
+from pipeline.knowledge.text_columns import by_distinct
 from pipeline.logs import mask
+from pipeline.resources import report_table
 from pipeline.review.decisions import one_per_mistake, open_critical, owners_of
 from pipeline.states import ACTORS, State, states
 from pipeline.tables import Frame
@@ -21,6 +25,7 @@ from pipeline.view.run_tables import Run, token
 from pipeline.view.signature import DONE, VERIFY_EXTRAS, SignatureState, SigningStep, signature_of
 
 _REASONS_SHOWN = 3
+_SHARED = str(report_table("words")["texts"]["shared_fault"])
 _BLOCKED = [state.name for state in states().values() if state.family in ("verify", "fix")]
 _CHASE_COLUMNS = ["school", "college", "class_name", "counselor", "student_number", "name", "status", "submission_id"]
 
@@ -242,11 +247,24 @@ def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str,
     for position, owner in enumerate(owners_of(roster)):
         positions.setdefault(owner, []).append(position)
     found: dict[tuple[int, str], dict[str, None]] = {}
-    issues = one_per_mistake(open_critical(findings))
-    for owner, actor, message in zip(owners_of(issues), issues["actor"], issues["message"], strict=True):
+    for owner, _, message, actor in _open_issues(findings):
         for position in positions.get(owner, ()):
-            found.setdefault((position, actor), {})[mask(message)] = None
+            found.setdefault((position, actor), {})[message] = None
     return {key: tuple(messages) for key, messages in found.items()}
+
+
+def _open_issues(findings: Frame) -> list[tuple[str, str, str, str]]:
+    """Return owner, cause, message and actor of the open critical findings, once for each mistake.
+
+    The cause is the rule, or the shared fault: that is nobody's own, so its message names field and fault.
+    """
+    issues = one_per_mistake(open_critical(findings))
+    masked = issues.assign(message=by_distinct(issues["message"], mask))
+    values = masked.reindex(columns=["rule", "message", "actor", "shared_fault"], fill_value="").to_numpy(object)
+    return [
+        (owner, fault or rule, _SHARED.format(label(judged_field(rule)), fault) if fault else message, actor)
+        for owner, (rule, message, actor, fault) in zip(owners_of(issues), values.tolist(), strict=True)
+    ]
 
 
 def open_reasons(roster: Frame, findings: Frame) -> Frame:
@@ -256,18 +274,15 @@ def open_reasons(roster: Frame, findings: Frame) -> Frame:
     all unapproved students), `family` of states.
     """
     left = roster[roster["status"] != "approved"]
-    blocked, by_rule = set(owners_of(left[left["status"].isin(_BLOCKED)])), dict[str, dict[str, tuple[str, str]]]()
-    issues = one_per_mistake(open_critical(findings))
-    columns = ["rule", "message", "actor"]
-    for owner, (rule, *details) in zip(owners_of(issues), issues[columns].to_numpy(object).tolist(), strict=True):
-        if owner in blocked:
-            by_rule.setdefault(rule, {}).setdefault(owner, (details[0], details[1]))
-    rules = Counter(owner for each in by_rule.values() for owner in each)
+    blocked = owners_of(left[left["status"].isin(_BLOCKED)])
+    issues = pd.DataFrame(_open_issues(findings), columns=["owner", "cause", "message", "actor"])
+    issues = issues[issues["owner"].isin(blocked)].drop_duplicates(["owner", "cause"])
+    alone = ~issues["owner"].duplicated(keep=False)
     found: list[tuple[str, str, int, int, str]] = []
-    for _, each in sorted(by_rule.items()):
-        message, actor = next(iter(each.values()))
-        freed = sum(rules[owner] == 1 for owner in each)
-        found.append((mask(message), ACTORS[actor], len(each), freed, "fix" if actor == "student" else "verify"))
+    for _, each in issues.assign(alone=alone).groupby("cause"):
+        message, actor = map(str, each[["message", "actor"]].iloc[0])
+        family = "fix" if actor == "student" else "verify"
+        found.append((message, ACTORS[actor], len(each), int(each["alone"].sum()), family))
     missing = int((left["status"] == "missing").sum())
     if missing:
         found.append(("还没有提交信息", states()["missing"].who, missing, missing, "missing"))

@@ -176,7 +176,7 @@ def test_who_has_all_approved_is_told_to_sign_and_gets_the_paper_for_it(cohort):
     run = write_run(cohort, "r2", (roster, findings, submissions), as_of=date(2016, 10, 20))
     at = "2016-10-20T09:00:00+08:00"
     for signed, broken, told in (
-        ("", False, "打印附件中的人数表"),
+        ("", False, "请打印人数表，由院党委副书记签字"),
         (at, False, "已签字，等就业办接收"),
         (at, True, "重新签字"),
     ):

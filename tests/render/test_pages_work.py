@@ -12,7 +12,7 @@ from pipeline.cohort_sections import Window
 from pipeline.states import states, theme, tint
 from pipeline.tables import STATUSES
 from pipeline.view import remaining_work
-from pipeline.view.people import open_reasons
+from pipeline.view.people import People, open_reasons
 from pipeline.view.remaining_work import course_of
 
 OPENS, CLOSES, DUE = date(2016, 9, 20), date(2016, 10, 31), date(2016, 11, 20)
@@ -142,6 +142,28 @@ def test_one_slip_is_one_line() -> None:
     rules = ["graduation_month.june", "graduation_month.registry"]
     findings = pd.DataFrame([{**month, "rule": rule, "message": rule, "excepted": False} for rule in rules])
     assert open_reasons(roster, findings)[["reason", "students", "freed"]].values.tolist() == [[rules[0], 1, 1]]
+
+
+def test_a_shared_fault_is_no_students_own_reason() -> None:
+    """Contract, tables/shared_faults: it is the office's. Who breaks the same rule in his own way keeps his reason."""
+    places = {"school": "甲大学", "college": "乙", "class_name": "丙", "counselor": "", "name": "某"}
+    states = {"1": "not_checked", "2": "not_checked", "3": "correct"}
+    roster = pd.DataFrame([places | {"student_number": n, "submission_id": n, "status": s} for n, s in states.items()])
+    rule = {"school": "甲大学", "field": "college", "rule": "college.registry", "severity": "critical"}
+    shared = {"actor": "office", "message": "院系不符", "excepted": False, "shared_fault": "a1b2"}
+    own = {"actor": "student", "message": "院系应为乙", "shared_fault": ""}
+    rows = [rule | shared | {"submission_id": n, "student_number": n} | (own if n == "3" else {}) for n in "123"]
+    people = People(roster, pd.DataFrame(rows), pd.DataFrame(), OPENS, WINDOW)
+    told = "院系：多数人是同一种不符，整体问题 a1b2，等就业办处理，学生不用改"
+    assert people.reasons()[["reason", "who", "students"]].values.tolist() == [
+        [told, "就业办", 2],
+        ["院系应为乙", "学生", 1],
+    ]
+    assert {row.student_number: row.reasons for row in people.chase} == {
+        "1": (told,),
+        "2": (told,),
+        "3": ("院系应为乙",),
+    }
 
 
 def test_percent_never_rounds_to_done_or_nothing() -> None:
