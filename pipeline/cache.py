@@ -192,7 +192,7 @@ def _fingerprint(cohort: Cohort, as_of: date, sources: list[str]) -> Fingerprint
     if cohort.review.decisions:
         from pipeline.review.decision_rows import decision_files
 
-        decisions = [sha256_of(path) for path in decision_files(cohort)]
+        decisions = [sha256_of(path) for path in decision_files(cohort).values()]
     for_run = digest_of(inputs, *relevant["hash"].tail(1), str(previous_run(cohort)), *decisions)
     return Fingerprint(for_run, digest_of(inputs, *for_check["hash"].tail(1)))
 

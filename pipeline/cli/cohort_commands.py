@@ -61,8 +61,7 @@ def init(
         Path | None, Option("--like", help="照着哪一届：沿用它的学校和院系，年份加一", metavar="COHORT")
     ] = None,
     registry: Annotated[
-        Path | None,
-        Option("--registry", help="学籍库导出的文件：学校、毕业年月、院系和班级照它填写", metavar="FILE"),
+        Path | None, Option("--registry", help="学籍库导出的文件：学校、毕业年月、院系和班级照它填写", metavar="FILE")
     ] = None,
 ) -> None:
     """新建一届的文件夹：设置文件、登记表和人员表。"""

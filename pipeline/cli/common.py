@@ -42,8 +42,7 @@ By = Annotated[str, Option("--by", help="经办人姓名")]
 Why = Annotated[str, Option("--why", help="原因")]
 AsJson = Annotated[bool, Option("--json", help="以 JSON 输出")]
 Colleges = Annotated[
-    list[str] | None,
-    Option("--college", help="只做这个院系，可写 学校代码/院系，可重复", metavar="COLLEGE"),
+    list[str] | None, Option("--college", help="只做这个院系，可写 学校代码/院系，可重复", metavar="COLLEGE")
 ]
 
 
@@ -52,11 +51,13 @@ def print_status(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def open_to_decide(cohort: cohorts.Cohort) -> ledgers.Ledger:
-    """Open the ledger for a decision, and warn if it has been deleted, cut or replaced: then nothing can be signed."""
+def open_to_decide(
+    cohort: cohorts.Cohort, lost: str = "不能签字；这一次只记在现在的账本里，换回备份后要补记"
+) -> ledgers.Ledger:
+    """Open the ledger for a decision. If it has been deleted, cut or replaced, warn that `lost` follows."""
     ledger = ledgers.open_ledger(cohort)
     for line in ledgers.missing_history(cohort, ledger):
-        print_status(f"请注意：{line}，不能签字。{ledgers.RESTORE}")
+        print_status(f"请注意：{line}，{lost}。{ledgers.RESTORE}")
     return ledger
 
 

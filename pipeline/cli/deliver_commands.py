@@ -46,6 +46,7 @@ def send_pages(
     """把看板寄给辅导员和院系副书记；cohort.toml 里没有设置 mail 时写成 .eml 文件。"""
     loaded = common.with_reports(cohorts.load_cohort(cohort), reports)
     options = send.SendOptions(dry_run=dry_run, failed=failed, invite=invite, force=force)
+    common.open_to_decide(loaded, "从前寄过的可能没有记在里面，收过的人会再收到一次").close()
     with log_to(loaded.reports_folder / "log" / "send.jsonl"):
         sent = send.send_due(loaded, options, post.Clock(), on_result=_print_result)
     common.print_outdated(loaded, sent.run_id)

@@ -116,10 +116,7 @@ _MAX_ROWS = 200  # rows on the screen; `--out` has all
 
 @registry.command("diff")
 def diff(
-    old: Annotated[
-        str,
-        Argument(help="旧的导出（csv、xlsx、ods、parquet，*.csv，数据库地址#表名）", metavar="OLD"),
-    ],
+    old: Annotated[str, Argument(help="旧的导出（csv、xlsx、ods、parquet，*.csv，数据库地址#表名）", metavar="OLD")],
     new: Annotated[str, Argument(help="新的导出", metavar="NEW")],
     out: Annotated[Path | None, Option("--out", help="全部差异写到这个 CSV 文件")] = None,
     as_json: common.AsJson = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -27,12 +28,12 @@ with lazily():
 
 
 Words = Annotated[list[str], Argument(help="院系 [届别]；verify 文件 [届别]；revoke 院系 [届别]", metavar="COLLEGE")]
-Code = Annotated[str, Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
+Code = Annotated[str | None, Option("--code", help="与 verify 同用：人数表页脚的校验码", metavar="CODE")]
 Scan = Annotated[Path | None, Option("--scan", help="签字盖章后的扫描件，归档留存", metavar="FILE")]
 
 
 @common.app.command("sign")
-def sign(words: Words, by: common.By = "", why: common.Why = "", code: Code = "", scan: Scan = None) -> None:
+def sign(words: Words, by: common.By = "", why: common.Why = "", code: Code = None, scan: Scan = None) -> None:
     """副书记签字：mingce sign 院系 --by 姓名。
 
     mingce sign verify 文件：是不是签字时保存的那份文件，数据是否已有改动。
@@ -100,15 +101,17 @@ def _print_typed(cohort: cohorts.Cohort) -> None:
         print(f"经办人{TYPED}（[review] reviewers 没有设置）")
 
 
-def _verify(words: list[str], code: str) -> None:
-    if code and len(words) > 1:
+def _verify(words: list[str], code: str | None) -> None:
+    if code is None:
+        file, cohort = _subject(words, "文件", "verify headcount.pdf")
+        verify = partial(signatures.verify_file, signatures.file_sha256(Path(file)))
+    elif len(words) > 1:
         raise UsageError(f"多了 {words[1]}", remedy="--code 之外只写届别文件夹")
-    file, cohort = ("", cohorts.load_cohort(Path(*words))) if code else _subject(words, "文件", "verify headcount.pdf")
-    sha256 = "" if code else signatures.file_sha256(Path(file))
+    else:
+        file, cohort, verify = "", cohorts.load_cohort(Path(*words)), partial(signatures.verify_code, code)
     tables, today = common.open_newest(cohort)
     entries = ledgers.entries_of(cohort)
-    snapshot = review_snapshot.build_snapshot(tables, entries, today)
-    verdict = (signatures.verify_code if code else signatures.verify_file)(code or sha256, snapshot, entries)
+    verdict = verify(review_snapshot.build_snapshot(tables, entries, today), entries)
     if verdict.equal:
         print(verdict.line)
     for line in verdict.details:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from pipeline.errors import FULL, MingceError, errno_name
+from pipeline.errors import FULL, MingceError, UsageError, errno_name
 from pipeline.resources import report_table
 
 _WORDS = report_table("words")
@@ -64,7 +64,7 @@ def system_failure(error: Exception) -> MingceError | None:
         for kind in _WORDS["failures"]:
             if code in kind["codes"] and (where or not kind.get("named")):
                 what = kind["what"].format(why=_WORDS["refusals"].get(code, ""))
-                return MingceError(what, where=where, remedy=kind["remedy"])
+                return (UsageError if kind.get("usage") else MingceError)(what, where=where, remedy=kind["remedy"])
     return None
 
 

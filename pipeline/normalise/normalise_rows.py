@@ -84,9 +84,6 @@ class Vocabulary:
 
 def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
     """Return the cohort's vocabulary. `colleges` has `school, college, aliases` (separated by ；)."""
-    schools = {
-        _key(name): school.name for school in cohort.schools for name in (school.code, *school.aliases, school.name)
-    }
     names: dict[tuple[str, str], str] = {}
     for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):
         for alias in names_in_cell(aliases):
@@ -96,7 +93,13 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
         (school, comparable(college)): college
         for school, college in colleges[["school", "college"]].itertuples(index=False)
     }
-    return Vocabulary(load_codes(cohort.rules_folder), schools, names, read_aliases(cohort.rules_folder))
+    return Vocabulary(load_codes(cohort.rules_folder), school_words(cohort), names, read_aliases(cohort.rules_folder))
+
+
+def school_words(cohort: Cohort) -> dict[str, str]:
+    """Return the name of each school by what it is called: comparable code, aliases and name."""
+    called = ((school, (school.code, *school.aliases, school.name)) for school in cohort.schools)
+    return {_key(word): school.name for school, words in called for word in words}
 
 
 _ONLY_SCHOOL, OTHER_SCHOOL = "只可能是这所学校", "不是本届的学校名，按唯一可能的学校读取"

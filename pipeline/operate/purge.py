@@ -201,7 +201,7 @@ def close(cohort: Cohort, now: datetime, by: str, why: str) -> Closed:
 def _sources(cohort: Cohort) -> tuple[list[Path], list[str]]:
     """Return the paths in the cohort folder that the cohort file names, and the names of sources elsewhere."""
     sources = [*(source.path for source in cohort.submissions.sources), *(school.registry for school in cohort.schools)]
-    files: list[Path] = decision_files(cohort)
+    files = [*decision_files(cohort).values()]
     elsewhere = [path_or_sheet for path_or_sheet in sources if is_gsheet(path_or_sheet) or is_database(path_or_sheet)]
     for path_or_sheet in sources:
         if path_or_sheet not in elsewhere:

@@ -58,8 +58,7 @@ class Timetable:
 def timetable(cohort: Cohort, command: tuple[str, ...], run_at: list[str], send_at: list[str]) -> Timetable:
     """Return the daily times, from the day the window opens to the day after colleges hand in.
 
-    Raises:
-        UsageError: a time is not HH:MM, or the folder's name has a control character, which would break a crontab.
+    Raises UsageError if a time is not HH:MM, or the folder's name has a control character that breaks a crontab.
     """
     if re.search(_CONTROL, str(cohort.folder)):
         raise UsageError("文件夹名里有换行一类的字符，不能定时", where=str(cohort.folder), remedy="请给文件夹改名")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from glob import has_magic
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from pipeline.collect.header import SEARCHED_ROWS
 from pipeline.collect.inputs import files_of, is_gsheet, read_content
 from pipeline.colleges import College
 from pipeline.errors import InputError, UsageError
+from pipeline.normalise.normalise_rows import Vocabulary, school_words
 from pipeline.review.chain import TYPED
 from pipeline.review.decisions import ACTIONS, STATES
 from pipeline.review.exceptions import LAPSED, PROOFS
@@ -47,41 +49,41 @@ DecisionRows = tuple[pd.DataFrame | None, list[str]]
 
 
 def read_decision_rows(cohort: Cohort) -> DecisionRows:
-    """Read `[review] decisions`. Documents and pictures among its files are reported. Raises InputError."""
-    path_or_sheet = cohort.review.decisions
-    if path_or_sheet is None:
+    """Read `[review] decisions`. One bad file among those of a pattern is reported, and the others are read.
+
+    Raises InputError if the one file, or the Google Sheet, cannot be read.
+    """
+    place, read, messages = cohort.review.decisions, [_table([], 1).assign(source="")], list[str]()
+    if place is None:
         return None, []
-    if is_gsheet(path_or_sheet):
+    files = decision_files(cohort)
+    if is_gsheet(place):
         from pipeline.collect.google.read import read_sheet
 
-        return _decisions(read_sheet(path_or_sheet, cohort, None), path_or_sheet, messages := list[str]()), messages
-    read, messages = [_table([], 1)], list[str]()
-    for path in decision_files(cohort):
-        source = os.path.relpath(path, cohort.folder).replace(os.sep, "/")
+        read.append(_decisions(read_sheet(place, cohort, None), place, messages))
+    elif not files:
+        messages.append(f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions")
+    for source, path in files.items():
         try:
             content = read_table_file(read_content(path, path.parent))
             read.append(_decisions(content, path.name, messages).assign(source=source))
-        except DocumentError as error:
-            messages.append(f"{source} {error.what}，没有读取")
-    return pd.concat(read, ignore_index=True), messages
+        except InputError as error:
+            if not (has_magic(place) or isinstance(error, DocumentError)):
+                raise
+            messages.append(f"{source} {error.what}，没有读取{f'。{error.remedy}' if error.remedy else ''}")
+    rows = pd.concat(read, ignore_index=True)
+    return rows.assign(学校名称=Vocabulary({}, school_words(cohort), {}).school(rows["学校名称"])), messages
 
 
-def decision_files(cohort: Cohort) -> list[Path]:
-    """Return the existing files of `[review] decisions`: one, or all that match its pattern. No Google Sheet."""
+def decision_files(cohort: Cohort) -> dict[str, Path]:
+    """Return by name the existing files of `[review] decisions`: one, or all that match its pattern."""
     place = cohort.review.decisions
     if place is None or is_gsheet(place):
-        return []
+        return {}
     with suppress(InputError):  # the file does not exist yet
-        return [path for path in files_of(place, cohort.folder)[0] if path.is_file()]
-    return []
-
-
-def missing_file(cohort: Cohort) -> list[str]:
-    """Return a Chinese line if `[review] decisions` names a file that does not exist."""
-    place = cohort.review.decisions
-    if place is None or is_gsheet(place) or decision_files(cohort):
-        return []
-    return [f"没有审核表 {place}：还没有人填写，或请核对 cohort.toml 的 [review] decisions"]
+        paths = [path for path in files_of(place, cohort.folder)[0] if path.is_file()]
+        return {os.path.relpath(path, cohort.folder).replace(os.sep, "/"): path for path in paths}
+    return {}
 
 
 def _decisions(reading: Reading, where: str, messages: list[str]) -> pd.DataFrame:

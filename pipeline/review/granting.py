@@ -100,16 +100,12 @@ def _revocation(granted: pd.Series, actor: Actor) -> Entry:
 
 
 def _entry(person: Student, finding: pd.Series, rule: str, actor: Actor, data: Mapping[str, str]) -> Entry:
-    salt = secrets.token_hex(16)
+    salt, submission = secrets.token_hex(16), str(finding["submission_id"])
     covered = value_digest(salt, str(finding["given"]))
-    extended = {"school": str(finding["school"]), **data}
-    entry = Entry("exception", "add", actor.by, actor.why, rule=rule, made_on=digest(covered), data=extended)
-    return replace(
-        entry.about(person),
-        student_number=str(finding["student_number"]),  # by which the exception matches later findings
-        submission_id=str(finding["submission_id"]),
-        personal={"salt": salt, "value_digest": covered},
-    )
+    personal, data = {"salt": salt, "value_digest": covered}, {"school": str(finding["school"]), **data}
+    kind = ("exception", "add", actor.by, actor.why)
+    entry = Entry(*kind, submission_id=submission, rule=rule, made_on=digest(covered), data=data, personal=personal)
+    return entry.about({**person, "student_number": finding["student_number"]})  # by which it matches later findings
 
 
 def undo(ledger: Ledger, written: Sequence[int], actor: Actor) -> ActionOutcome:

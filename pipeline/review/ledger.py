@@ -191,9 +191,7 @@ def _with_account(entry: Entry, account: str, reviewers: Mapping[str, str]) -> E
     if reviewers and by not in (name, account) and "source" not in entry.data:
         reason = f"只能以“{name}”的名义办理" if name else "没有登记可用的姓名"
         raise RefusedError(
-            f"账号 {account} {reason}",
-            where="--by",
-            remedy="请本人用自己的账号办理，或更正 [review] reviewers",
+            f"账号 {account} {reason}", where="--by", remedy="请本人用自己的账号办理，或更正 [review] reviewers"
         )
     bound = bool(name) and by == name and "source" not in entry.data
     return replace(entry, data={**entry.data, "named": "account" if bound else "typed"})

@@ -116,8 +116,7 @@ def _on_begin(connection: Connection) -> None:
 def open_engine(url: sa.URL) -> Engine:
     """Return an engine of the ledger, whose write transactions exclude each other. Creates missing tables.
 
-    Raises:
-        ConfigurationError: the database or its driver is not there, or a newer mingce wrote it.
+    Raises ConfigurationError if the database or its driver is not there, or a newer mingce wrote it.
     """
     try:
         if url.get_backend_name() == "sqlite":

@@ -59,8 +59,7 @@ class Terms:
 def sign(tables: RunTables, ledger: Ledger, college: College, terms: Terms, actor: Actor, write: WriteFiles) -> Signed:
     """Record the vice secretary's signature for a college. `write` writes its final files before that.
 
-    Raises:
-        RefusedError: unread data, another name, an unapproved student, or no reason for a late or repeated signature.
+    Raises RefusedError for unread data, another name, an unapproved student, a late or repeated one without reason.
     """
     tables.refuse_unread(college)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import partial, reduce
+from glob import has_magic
+from itertools import chain
+from operator import or_
 from typing import TypeVar, cast
 
 import pandas as pd
@@ -23,6 +26,7 @@ from pipeline.review.decision_rows import (
     OPINIONS,
     SCOPE_OPINIONS,
     DecisionRows,
+    decision_files,
     read_decision_rows,
 )
 from pipeline.review.ledger import Ledger, open_ledger
@@ -44,13 +48,13 @@ _MAX_ROWS = 1_000  # rows that a summary lists
 _OUTCOMES = {"applied": "已记入", "already": "无需再记", "seen": "以前已读", "refused": "未能执行", "bad": "看不懂"}
 _Row = dict[str, str]
 _Decide = Callable[[_Row, str], list[Entry]]
-_Import = Callable[[Frame, str], "list[RowResult]"]
+_Import = Callable[[Frame, str, Collection[str]], "list[RowResult]"]
 _Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
 class RowResult:
-    """The result of one row: `row` as in the sheet, `outcome` (key of `_OUTCOMES`), `why` if not applied."""
+    """The result of one row: `row` as in the sheet, `outcome` (of `_OUTCOMES`), `why`, or where it was seen before."""
 
     row: int
     number: str
@@ -59,19 +63,27 @@ class RowResult:
 
 
 class _LastReading:
-    """The last reading of a source, from the ledger. `previous`: digests of the rows by school code and number."""
+    """The last reading of a source, from the ledger. `previous`: digests of the rows by school code and number.
 
-    def __init__(self, entries: Frame, source: str, report: list[RowResult]) -> None:
+    A source that is not among the `others` any more may have been renamed: its rows are not decided again.
+    """
+
+    def __init__(self, entries: Frame, source: str, report: list[RowResult], others: Collection[str]) -> None:
         self._source, self._results = source, report
         self.previous: dict[tuple[str, str], list[str]] = {}
+        self._gone: dict[tuple[str, str], dict[str, list[str]]] = {}  # of sources read since this one and gone now
         self._refused: dict[tuple[str, str, str], str] = {}
         read = entries["data"].str.contains('"rows":', regex=False)
         for row in entries[entries["kind"].isin(["decision", "reading", KIND]) & read].to_dict("records"):
             data = json_object(row["data"])
-            if data.get("source") != source:
+            if (origin := str(data.get("source"))) != source and origin in others:
                 continue
-            key = (str(row["school_code"]), str(row["student_number"]))
-            self.previous[key] = [str(mark) for mark in data["rows"]]
+            key, marks = (str(row["school_code"]), str(row["student_number"])), [str(mark) for mark in data["rows"]]
+            if origin == source:
+                self.previous[key] = marks
+                self._gone.pop(key, None)
+            else:
+                self._gone.setdefault(key, {})[origin] = marks
             if row["action"] == "refused":
                 self._refused[*key, str(data["mark"])] = str(json_object(row["values"]).get("refused", "未能执行"))
             elif "mark" in data:
@@ -96,13 +108,14 @@ class _LastReading:
         key = (str(student["school_code"]), str(student["student_number"]))
         rows = [row for row in rows if row["意见"]]  # a removed opinion is new when written again
         before, now = self.previous.get(key, []), [_row_digest(row) for row in rows]
-        known = Counter(before)
+        gone = {mark: origin for origin, marks in self._gone.get(key, {}).items() for mark in {*marks} - {*before}}
+        known = reduce(or_, map(Counter, self._gone.get(key, {}).values()), Counter(before))
         made: list[Entry] = []
         for row, mark in zip(rows, now, strict=True):
             if known[mark] > 0:
                 known[mark] -= 1
                 why = self._refused.get((*key, mark), "")
-                self.report(row, "refused" if why else "seen", why)
+                self.report(row, "refused" if why else "seen", why or gone.get(mark, ""))
             else:
                 made += decide(row, mark)
         if not made and sorted(now) != sorted(before):
@@ -116,17 +129,19 @@ class _LastReading:
 
 
 def import_decisions(
-    tables: RunTables, ledger: Ledger, rows: Frame, source: str, today: date, seen: SeenStates | None = None
-) -> list[RowResult]:
+    tables: RunTables, ledger: Ledger, rows: Frame, source: str, today: date, seen: SeenStates | None = None,
+    others: Collection[str] = (),
+) -> list[RowResult]:  # fmt: skip
     """Import decisions in one transaction and return what became of each row.
 
-    Rows are compared with the last reading of the same `source` (file or sheet). A row that is refused is recorded, so
-    that it never applies to data that its writer did not see. A row without 提交编号 decides on what was `seen`.
+    Rows are compared with the last reading of the same `source` (file or sheet), and of sources that are gone: `others`
+    are those that are still there. A row that is refused is recorded, so that it never applies to data that its writer
+    did not see. A row without 提交编号 decides on what was `seen`.
     """
     results: list[RowResult] = []
 
     def decide(entries: Frame) -> list[Entry]:
-        snapshot, reading = build_snapshot(tables, entries, today), _LastReading(entries, source, results)
+        snapshot, reading = build_snapshot(tables, entries, today), _LastReading(entries, source, results, others)
         placed = reading.group_by_student(rows, lambda row: tables.numbers.position(_number_of(row, tables.schools)))
         groups = zip(snapshot.students(placed), placed.values(), strict=True)
         return [
@@ -150,8 +165,8 @@ def _decider(snapshot: ReviewSnapshot, person: Student, seen: SeenStates | None,
         if refused:
             reading.report(row, "refused" if action else "bad", refused)
             data, personal = {"mark": mark, "run": snapshot.tables.run_id}, {"opinion": row["意见"], "refused": refused}
-            entry = Entry("reading", "refused", by, why, data=data, personal=personal)
-            return [replace(entry, submission_id=str(now["submission_id"])).about(now)]
+            of = str(now["submission_id"])
+            return [Entry("reading", "refused", by, why, submission_id=of, data=data, personal=personal).about(now)]
         if is_repeated(now, action, by, why):
             reading.report(row, "already")
             return []
@@ -194,12 +209,15 @@ def import_scope_decisions(cohort: Cohort) -> DecisionRows:
         return rows, [*messages, *_import_each(cohort, scope_rows, import_rows, "（是否在本届）")]
 
 
-def import_scope(registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str) -> list[RowResult]:
+def import_scope(
+    registry: Frame, schools: dict[str, str], ledger: Ledger, rows: Frame, source: str, others: Collection[str] = ()
+) -> list[RowResult]:
     """Import rows on membership. `registry` has the columns of `match.membership`, `schools` maps code to name."""
     results: list[RowResult] = []
 
     def decide(entries: Frame) -> list[Entry]:
-        snapshot, reading = ScopeSnapshot(registry, entries), _LastReading(entries, f"{source}#{KIND}", results)
+        snapshot, present = ScopeSnapshot(registry, entries), [f"{other}#{KIND}" for other in others]
+        reading = _LastReading(entries, f"{source}#{KIND}", results, present)
         placed = reading.group_by_student(rows[is_scope(rows)], lambda row: snapshot.key(_number_of(row, schools)))
         new: list[Entry] = []
         for key, own_rows in ({key: list[_Row]() for key in reading.previous} | placed).items():
@@ -255,6 +273,9 @@ def summary_lines(results: Sequence[RowResult], source: str = "") -> list[str]:
     )
     listed = [row for row in results if row.outcome in ("refused", "bad") or (row.outcome == "applied" and row.why)]
     lines = [f"  第 {row.row} 行 学号 {_masked_number(row.number)}：{_why(row)}" for row in listed[:_MAX_ROWS]]
+    moved = Counter(row.why.removesuffix(f"#{KIND}") for row in results if row.outcome == "seen" and row.why)
+    same = "里的相同，没有再记；要重新决定，请改写说明"
+    lines += [f"  其中 {count} 条与已不在的 {name} {same}" for name, count in moved.items()]
     rest = [f"  另有 {len(listed) - _MAX_ROWS} 行未能执行或看不懂，请先处理上面这些"] if len(listed) > _MAX_ROWS else []
     return ([head] if results else []) + lines + rest
 
@@ -286,15 +307,18 @@ def import_from_file(
         before = ledger.head()
         tables = RunTables(run_id, students, submissions, findings, cohort.school_names)
         seen = seen_in_latest(cohort, student_numbers(rows))
-        import_rows = partial(import_decisions, tables, ledger, today=as_of, seen=seen)
-        return _import_each(cohort, rows, import_rows), ledger.head() != before
+        lines = _import_each(
+            cohort, rows, lambda part, name, others: import_decisions(tables, ledger, part, name, as_of, seen, others)
+        )
+        return lines, ledger.head() != before
 
 
 def _import_each(cohort: Cohort, rows: Frame, act: _Import, suffix: str = "") -> list[str]:
     """Import each workbook's rows by `act`; return Chinese lines. A single file goes by its name in cohort.toml."""
     setting = cohort.review.decisions or ""
-    sources = [str(source) for source in rows["source"].unique()] if "source" in rows.columns else []
-    parts = [(source, rows[rows["source"] == source]) for source in sources]
-    if len(sources) < 2 and not set(setting) & set("*?["):
-        parts = [(setting, rows)]
-    return [line for source, part in parts for line in summary_lines(act(part, source), f"{source}{suffix}")]
+    if not has_magic(setting):
+        return summary_lines(act(rows, setting, ()), f"{setting}{suffix}")
+    present = decision_files(cohort)
+    parts = [(str(source), part) for source, part in rows.groupby("source", sort=False)]
+    lines = [summary_lines(act(part, source, present.keys() - {source}), f"{source}{suffix}") for source, part in parts]
+    return list(chain.from_iterable(lines))

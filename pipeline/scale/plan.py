@@ -25,7 +25,6 @@ from pipeline.collect.source_columns import SourceColumns
 from pipeline.collect.submissions import Unit, refuse_undeclared, refuse_unread, submission_units
 from pipeline.colleges import only_colleges
 from pipeline.errors import InputError
-from pipeline.review.decision_rows import missing_file
 from pipeline.review.decisions import standing_decisions, withdrawn_submission_ids
 from pipeline.review.ledger import entries_of
 from pipeline.review.worksheet import import_from_file, is_scope, student_numbers
@@ -76,11 +75,7 @@ class RunData:
         return SourceCache(self.settings.cohort, self.folder, self.spool, self.cache)
 
     def collect_and_normalise(self) -> SourcesRead:
-        """Read and normalise all inputs of the cohort file into the spool; return the notes on them.
-
-        Raises:
-            InputError: no submission, or no registry at all, could be read.
-        """
+        """Read and normalise all inputs into the spool; return notes. InputError without any submission or registry."""
         cohort = self.settings.cohort
         self._registries = self._read_registries()
         if all(registry.error for registry in self._registries):
@@ -231,7 +226,7 @@ class RunData:
         """Add `rows` of decisions (None in a trial of rules) to the ledger. Return lines and whether it was changed."""
         cohort = self.settings.cohort
         if rows is None or rows.empty:
-            return [] if rows is None else missing_file(cohort), False
+            return [], False
         rows = rows[~is_scope(rows)]
         numbers = student_numbers(rows)
         decisions = standing_decisions(self.entries)

@@ -47,11 +47,15 @@ def test_one_workbook_a_college_goes_round(checked, capsys):  # noqa: F811
     fill(second, n13000000034=("取消审核", "吴老师", "误批"), n13000000035=("退回", "吴老师"))
     (cohort / "decisions" / "~$土木.xlsx").write_bytes(b"lock")  # Excel has it open
     (cohort / "decisions" / "土木签字.pdf").write_bytes(b"%PDF-1.7 scanned")
+    (cohort / "decisions" / "名单.csv").write_text("姓名\n张三\n", encoding="utf-8")  # one bad file stops no others
+    (cohort / "decisions" / "坏.xlsx").write_bytes(b"PK\x03\x04 half")
     for _ in range(2):
         capsys.readouterr()
         assert run("check", cohort, *DAY) == 0
         assert "潇湘.xlsx" in (told := capsys.readouterr().err) and "学号 13000000035：退回要写明说明" in told
         assert "decisions/土木签字.pdf 是 PDF 文件，不是表格，没有读取" in told
+        assert "decisions/名单.csv 审核表缺少列 学号、意见，没有读取。表头应为：" in told
+        assert "decisions/坏.xlsx " in told
     after = statuses(cohort, capsys)
     changed = {number: row["status"] for number, row in after.items() if row["status"] != before[number]["status"]}
     assert changed == {
@@ -61,6 +65,25 @@ def test_one_workbook_a_college_goes_round(checked, capsys):  # noqa: F811
         made = ledger.entries("decision").tail(3)
     sources = [json.loads(data)["source"] for data in made["data"]]
     assert sorted(sources) == ["decisions/土木.xlsx", "decisions/土木.xlsx", "decisions/潇湘.xlsx"]
+    first.rename(first.with_stem("土木（终）"))
+    assert run("review", "approve", cohort, "--student", "10534/13000000000", "--by", "李老师") == 0  # returned before
+    assert run("check", cohort, *DAY) == 0
+    assert "其中 2 条与已不在的 decisions/土木.xlsx 里的相同，没有再记" in capsys.readouterr().err
+    assert statuses(cohort, capsys)["10534/13000000000"]["status"] == "approved"
+
+
+def test_a_school_of_the_table_goes_by_every_name_of_the_cohort(checked, capsys):  # noqa: F811
+    """Contract: a code, an alias, or what begins or ends one school's name alone, as in submissions."""
+    settings = checked / "cohort.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("[[schools]]", '[[schools]]\naliases = ["科大本部"]', 1), encoding="utf-8")
+    names = ("科大本部", "潇湘学院", "10534", "别的学校")
+    given = "".join(f"{name},1300000000{number},通过,王\n" for number, name in enumerate(names))
+    (checked / "decisions.csv").write_text(f"学校名称,学号,意见,审核人\n{given}", encoding="utf-8")
+    capsys.readouterr()
+    assert run("check", checked, *DAY) == 0
+    told = capsys.readouterr().err
+    assert told.count("没有学校") == 1 and "没有学校 别的学校" in told
 
 
 def test_a_row_about_another_submission_is_told_and_not_applied(checked, capsys):  # noqa: F811
@@ -98,7 +121,10 @@ def test_over_a_deleted_or_foreign_ledger_decisions_and_runs_warn_and_nothing_is
     ):
         assert run(*words) == 0, words
         assert "账本不是原来那一本" in (told := capsys.readouterr().err), words
-        assert "不能签字" in told and "backup --restore" in told, words
+        assert "不能签字" in told and "backup --restore" in told and "停止使用" not in told, words
+    for words in (("send", checked, "--dry-run"), ("send", checked)):
+        assert run(*words) == 6  # there is no run yet
+        assert capsys.readouterr().err.startswith("请注意：账本不是原来那一本"), words
     for words in (("sign", *college, *who), ("accept", *college, *who), ("handin", checked)):
         assert run(*words) == 6, words
         assert "账本不是原来那一本" in capsys.readouterr().err, words
@@ -107,7 +133,8 @@ def test_over_a_deleted_or_foreign_ledger_decisions_and_runs_warn_and_nothing_is
     assert "账本不是原来" not in capsys.readouterr().err
 
 
-def test_a_wrong_place_to_write_to_is_refused_and_nothing_is_written(checked, capsys, tmp_path):  # noqa: F811
+def test_a_wrong_place_to_write_to_is_refused_and_nothing_is_written(checked, capsys, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(checked)  # of `backup`
     sheet = ("review", "sheet", checked, "--college", "土木工程学院", "--out")
     exports = (checked / "registry" / "10534.csv", checked / "registry" / "12649.csv")
     diff = ("registry", "diff", *exports, "--out")
@@ -126,6 +153,12 @@ def test_a_wrong_place_to_write_to_is_refused_and_nothing_is_written(checked, ca
         (("handin", checked, "--out"), "a.xlsx", "请写文件夹"),
         (("anonymise", checked), "file/a", "写不进去"),
         (("demo",), "file/a", "写不进去"),
+        (("docs", checked, "--out"), "file/a", "却有同名的文件"),
+        (("init",), "file/a", "却有同名的文件"),
+        (("backup",), "file", "却有同名的文件"),
+        (("backup",), "a.xlsx", "备份是 SQLite 文件"),
+        (("check", checked, "--reports"), "file", "却有同名的文件"),
+        (("sign", "verify", "--code", ""), checked.name, "校验码应为四组"),
     ):
         assert run(*words, tmp_path / place) == 2, (words, place)
         assert told in capsys.readouterr().err, (words, place)

@@ -8,6 +8,7 @@ from pipeline.collect.formats import read_table_file
 from pipeline.collect.inputs import read_content
 from pipeline.errors import InputError
 from pipeline.review import decision_rows
+from pipeline.review.actions import Actor, approve
 from pipeline.review.review_snapshot import KINDS, build_snapshot, seen_states
 from pipeline.review.worksheet import import_decisions, summary_lines
 
@@ -30,8 +31,8 @@ def rows(*given):
     return decision_rows._table([["", *row, "", ""] for row in cells], 2)
 
 
-def take(run, ledger, *given, source="decisions.csv"):
-    report = import_decisions(run, ledger, rows(*given), source, TODAY)
+def take(run, ledger, *given, source="decisions.csv", others=()):
+    report = import_decisions(run, ledger, rows(*given), source, TODAY, None, others)
     return [read.outcome for read in report]
 
 
@@ -59,7 +60,7 @@ def test_one_row_toggled_and_a_log_of_rows_mean_the_same(ledger):
         assert status(ONE, ledger) == [expected]
     log = ["1 取消审核 王 误批", "1 通过 王", "1 取消审核 王 误批"]
     for count in (1, 2, 3):
-        assert take(ONE, ledger, *log[:count], source="b")[-1] == "applied"
+        assert take(ONE, ledger, *log[:count], source="b", others=["a"])[-1] == "applied"
     assert status(ONE, ledger) == ["awaiting"]
 
 
@@ -72,8 +73,32 @@ def test_a_thousand_rows_of_one_student_are_not_told_a_thousand_times(ledger):
 
 def test_the_same_decision_from_two_sources_is_one(ledger):
     assert take(ONE, ledger, "1 通过 王", source="a") == ["applied"]
-    assert take(ONE, ledger, "1 通过 王", source="b") == ["already"]
+    assert take(ONE, ledger, "1 通过 王", source="b", others=["a"]) == ["already"]
     assert len(ledger.entries("decision")) == 1
+
+
+def test_a_renamed_table_decides_nothing_again_and_is_told_once(ledger):
+    """What was decided since stands: the same row of a file under another name is no new decision."""
+    log = ["1 通过 王", "1 退回 王 照片"]
+    assert take(ONE, ledger, *log, source="a") == ["applied"] * 2
+    assert take(ONE, ledger, "1 取消审核 李 误批", source="c", others=["a"]) == ["refused"]
+    assert approve(ONE, ledger, ["1"], Actor("李", "", TODAY)).done
+    report = import_decisions(ONE, ledger, rows(*log), "b", TODAY, None, ["c"])
+    assert [read.outcome for read in report] == ["seen"] * 2 and status(ONE, ledger) == ["approved"]
+    assert "其中 2 条与已不在的 a 里的相同，没有再记" in summary_lines(report)[-1]
+    report = import_decisions(ONE, ledger, rows(*log), "b", TODAY, None, ["c"])
+    assert summary_lines(report) == ["审核表：以前已读 2 条"]
+    assert take(ONE, ledger, *log, "1 退回 王 照片", source="b", others=["c"]) == ["seen", "seen", "applied"]
+    assert take(ONE, ledger, *log, "1 退回 王 照片", source="a", others=["c"]) == ["seen"] * 3  # named back
+    take(ONE, ledger, "1 - 王", source="a", others=["c"])
+    assert take(ONE, ledger, "1 通过 王", source="a", others=["c"]) == ["applied"]  # cleared and filled again
+
+
+def test_a_refused_row_stays_refused_under_another_name(ledger):
+    broken = tables([person("1")], [submission("s1", "1")], [finding("s1", "1")])
+    assert take(broken, ledger, "1 通过 王", source="a") == ["refused"]
+    assert take(EDITED, ledger, "1 通过 王", source="b") == ["refused"]
+    assert status(EDITED, ledger) == ["awaiting"]
 
 
 def test_sorting_or_an_empty_reading_decides_nothing(ledger):
