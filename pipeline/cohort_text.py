@@ -118,8 +118,7 @@ def _school_lines(school: School) -> str:
 def save_columns(path: Path, answers: Mapping[str, Mapping[str, str]]) -> str:
     """Write declared columns (by school code, "" for submissions) into the file. Return a Chinese line about it.
 
-    Raises:
-        UsageError: the file cannot be edited without changing other settings.
+    Raises UsageError if the file cannot be edited without changing other settings.
     """
     text = path.read_text(encoding="utf-8-sig")
     wanted = tomllib.loads(text)

@@ -37,8 +37,7 @@ class College:
 def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
     """Return the college named by `text`: `土木工程学院`, a former name, or `10534/土木工程学院`.
 
-    Raises:
-        UsageError: no college matches, or several do; the candidates are listed.
+    Raises UsageError, with the candidates, if no college matches or several do.
     """
     code, _, rest = text.partition("/")
     school = cohort.school_of_code(code.strip()) if rest else None

@@ -38,11 +38,7 @@ class Paper:
         return hashlib.sha256("\0".join([*versions, *sources, self.data]).encode()).hexdigest()
 
     def pdf(self) -> bytes:
-        """Return the PDF/A-2b.
-
-        Raises:
-            MingceError: typst failed.
-        """
+        """Return the PDF/A-2b. Raises MingceError if typst failed."""
         return _compile(self.template, self.data, pdf_standards="a-2b", pdf_tags=False)
 
 
@@ -71,11 +67,7 @@ def _compile(template: str, data: str, **options: Unpack[_Format]) -> bytes:
 
 
 def drawing(template: str, data: Mapping[str, Any], *, png: bool = False) -> bytes:
-    """Return a filled template of one page as SVG, or as PNG of two pixels a CSS pixel.
-
-    Raises:
-        MingceError: typst failed.
-    """
+    """Return a filled template of one page as SVG, or PNG of two pixels a CSS pixel. MingceError if typst failed."""
     options: _Format = {"format": "png", "ppi": 144} if png else {"format": "svg"}
     return _compile(template, json.dumps(data, ensure_ascii=False), **options)
 

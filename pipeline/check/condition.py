@@ -48,8 +48,7 @@ def sortable_column(column: str) -> str:
 def sortable_value(column: str, value: object, *, last: bool = False) -> float | datetime:
     """Return a rule's value as a number or datetime. With `last`, a date becomes the last moment of its day.
 
-    Raises:
-        ValueError: the value is of another kind than the column; the message is in Chinese.
+    Raises ValueError, in Chinese, for a value of another kind than the column's.
     """
     text = value.isoformat() if isinstance(value, datetime) else str(value).strip()
     if kind_of(column) == "number":

@@ -31,8 +31,7 @@ def built_in_rules() -> list[Rule]:
 def office_rules(folder: Path) -> list[Rule]:
     """Return the built-in rules in an office's wording (`messages:` in its files), and its own rules.
 
-    Raises:
-        ConfigurationError: every mistake of every file, with file and line.
+    Raises ConfigurationError with every mistake of every file, by file and line.
     """
     suites: list[_Suite] = []
     mistakes: list[str] = []
@@ -87,8 +86,7 @@ def _rule_mistakes(rules: list[Rule], codes: dict[str, CodeTable]) -> list[str]:
 def cohort_rules(folder: Path | None, known_issues: dict[str, str], month: str) -> list[Rule]:
     """Return every rule of a cohort, with known issues and the undergraduates' `month` filled in.
 
-    Raises:
-        ConfigurationError: mistakes in the office's own files, or a silenced rule that does not exist.
+    Raises ConfigurationError for mistakes in the office's own files, or a silenced rule that does not exist.
     """
     rules = office_rules(folder) if folder else built_in_rules()
     unknown = sorted(set(known_issues) - {rule.name for rule in rules})

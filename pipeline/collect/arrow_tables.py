@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -124,9 +125,7 @@ def read_database(source: str, folder: Path, copies: Path | None) -> Reading:
     """Return the table of `source` (an SQLAlchemy URL and `#table` or `#schema.table`) as one grid.
 
     A relative SQLite path starts at `folder`. The variable `PASSWORD` supplies a password that the URL lacks.
-
-    Raises:
-        InputError: if the address is wrong, the driver is missing, or the database does not answer.
+    Raises InputError for a wrong address, a missing driver, or a database that does not answer.
     """
     address, _, table = source.rpartition("#")
     if not address or not table:
@@ -199,9 +198,7 @@ def _column(values: Iterable[Any]) -> pa.Array:
     kinds = {type(value) for value in items if value is not None}
     if kinds <= {str}:
         return pa.array(items, pa.large_string())
-    try:
+    with suppress(pa.ArrowException, OverflowError, TypeError):
         if len(kinds) == 1:
             return pa.array(items)
-    except (pa.ArrowException, OverflowError, TypeError):
-        pass
     return pa.array([None if value is None else str(value) for value in items], pa.large_string())

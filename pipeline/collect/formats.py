@@ -43,8 +43,7 @@ class DocumentError(InputError):
 def read_file(path: Path, folder: Path, copies: Path | None = None, registries: Set[str] = frozenset()) -> Reading:
     """Return the worksheets of a file of the cohort, and store its bytes in `keep`.
 
-    Raises:
-        InputError: if it cannot be read, or its SHA-256 is one of `registries`.
+    Raises InputError if it cannot be read, or its SHA-256 is one of `registries`.
     """
     content = read_content(path, folder)
     if content.sha256 in registries:

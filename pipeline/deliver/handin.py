@@ -91,8 +91,7 @@ def approved_people(snapshot: ReviewSnapshot, colleges: list[tuple[str, str]]) -
 def handin_table(people: pd.DataFrame, mapping: Mapping, rules: Path | None) -> tuple[pd.DataFrame, list[str]]:
     """Return the file's table (all text), and Chinese notes on blanks. The folder `rules` may hold code tables.
 
-    Raises:
-        RefusedError: lists by student number each value without code, too wide, or not in the encoding.
+    Raises RefusedError with each value without code, too wide or not in the encoding, by student number.
     """
     problems: list[str] = []
     notes: list[str] = []

@@ -128,10 +128,8 @@ class SmtpServer:
     def close(self) -> None:
         """Quit the session."""
         if self._client:
-            try:
+            with suppress(*_CONNECTION_ERRORS, smtplib.SMTPException):  # what was accepted stays accepted
                 self._client.quit()
-            except (*_CONNECTION_ERRORS, smtplib.SMTPException):
-                pass  # what was accepted stays accepted
             self._client = None
 
     def _content(self, client: smtplib.SMTP, raw: bytes) -> Attempt:
@@ -177,12 +175,10 @@ class SmtpServer:
 
     def _reset(self, outcome: Attempt) -> Attempt:
         """Prepare for the next mail, and return `outcome`. 421 means that the server closes the connection."""
-        try:
+        with suppress(*_CONNECTION_ERRORS, smtplib.SMTPException):  # else connect anew
             if self._client and outcome.code != 421:
                 self._client.rset()
                 return outcome
-        except (*_CONNECTION_ERRORS, smtplib.SMTPException):
-            pass  # then connect anew
         self._drop()
         return outcome
 
@@ -246,8 +242,7 @@ def _server_error(error: Exception, where: str) -> Exception:
 def password_of(mail: Mail) -> str | None:
     """Return the password of MINGCE_MAIL_PASSWORD, else of the keyring (service mingce, user name).
 
-    Raises:
-        ConfigurationError: the user has no password, or one that is not ASCII.
+    Raises ConfigurationError if the user has no password, or one that is not ASCII.
     """
     if not mail.user:
         return None

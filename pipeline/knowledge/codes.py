@@ -95,8 +95,7 @@ def _fold(word: str) -> str:
 def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     """Return every code table by field name. A `FIELD.csv` in `folder` or in its `codes` replaces the built-in one.
 
-    Raises:
-        ConfigurationError: files that are no code table, each mistake with file and line.
+    Raises ConfigurationError for files that are no code table, each mistake with file and line.
     """
     tables = dict(_built_in())
     if folder is None or not folder.is_dir():
@@ -134,8 +133,7 @@ def _built_in() -> dict[str, CodeTable]:
 def office_rows(path: Path, columns: Iterable[str], required: str) -> list[tuple[int, dict[str, str]]]:
     """Return line and stripped `columns` of each row of an office's CSV, which has at least the column `needed`.
 
-    Raises:
-        ConfigurationError: the file cannot be read as such a table; the message has file and line.
+    Raises ConfigurationError, with file and line, if the file cannot be read as such a table.
     """
     mistakes: list[str] = []
     rows: list[tuple[int, dict[str, str]]] = []

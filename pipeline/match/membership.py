@@ -97,8 +97,7 @@ def status_key(word: str) -> str:
 def status_meanings(folder: Path | None = None) -> dict[str, Status]:
     """Return the meaning of each status by its plain word. The file in the office's `folder` adds and replaces words.
 
-    Raises:
-        ConfigurationError: a row of the office's file cannot be understood.
+    Raises ConfigurationError if a row of the office's file cannot be understood.
     """
     known = _read_statuses(resources.expectations() / "enrolment_status.csv")
     office_file = folder / "enrolment_status.csv" if folder else None

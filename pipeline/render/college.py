@@ -55,8 +55,7 @@ def open_page(run: str, college: str, school: str) -> Scope:
 def open_counselor(run: str, college: str, school: str, counselor: str) -> Scope:
     """Read the students of a counselor's classes in one college. `counselor` is a name or an e-mail address.
 
-    Raises:
-        InputError: no class or student of this college has this counselor, or two counselors have this name.
+    Raises InputError if no class or student of this college has this counselor, or two have this name.
     """
     require_parameters(run=run, school=school, counselor=counselor)
     page = open_page(run, college, school)

@@ -98,8 +98,7 @@ class MingceClient(PapermillNotebookClient):
     def recording_failure(self, cell: Any) -> Generator[None]:
         """Record a timeout or dead kernel in the body as the cell's first output, which papermill reads first.
 
-        Raises:
-            CellExecutionError: the notebook cannot continue.
+        Raises CellExecutionError: the notebook cannot continue.
         """
         try:
             yield
@@ -165,8 +164,7 @@ class MingceEngine(Engine):
     ) -> None:
         """Execute the cells of `nb_man.nb`. Errors, timeouts and dead kernels are recorded in their cell.
 
-        Raises:
-            UsageError: neither papermill nor the client knows an option, which would have no effect.
+        Raises UsageError for an option that neither papermill nor the client knows: it would have no effect.
         """
         options = {name: value for name, value in kwargs.items() if name != "input_path"}
         if unknown := sorted(set(options) - set(MingceClient.class_trait_names())):

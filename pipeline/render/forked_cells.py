@@ -123,8 +123,7 @@ class _Fork:
     def run(self, source: str, deadline: float) -> Iterator[dict[str, Any]]:
         """Run a cell and yield its messages, the reply last. At `deadline` (0: none) it is interrupted, later killed.
 
-        Raises:
-            DeadKernelError: the process ended before it replied.
+        Raises DeadKernelError if the process ended before it replied.
         """
         header = {"msg_id": uuid4().hex, "msg_type": "execute_request"}
         self._parent = {"parent_header": header}

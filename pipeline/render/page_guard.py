@@ -111,11 +111,7 @@ class Guard:
         }
 
     def check(self, html: str, expected: AllowedContent) -> None:
-        """Check that a page is not empty, has its token and shows only its own college.
-
-        Raises:
-            PageError: a check failed, or the page has a whole ID or phone number.
-        """
+        """Raise PageError for a page without its token, with another college, or with a whole ID or phone number."""
         reader = PageReader(html)
         if not reader.sections:
             raise PageError("页面是空的")

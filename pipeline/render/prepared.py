@@ -145,9 +145,7 @@ def forking(death_signal: int) -> Generator[int]:
     """Fork, and yield the PID, or 0 in the child, which ends after the body in any case.
 
     The child has its own process group and gets the signal `death_signal` (0: none) when its parent dies.
-
-    Raises:
-        RuntimeError: this process has threads, so a fork would be unsafe.
+    Raises RuntimeError if this process has threads, because a fork would be unsafe.
     """
     if (threads := _thread_count()) != 1:
         raise RuntimeError(f"{threads} threads")

@@ -35,11 +35,7 @@ Finding = tuple[str, bool, str]
 
 
 def connect_google(cohort: Cohort | None, *, write: bool = False, retry: RetryPolicy | None = None) -> SheetsClient:
-    """Return a client that reads (or with `write` also writes) spreadsheets, never Drive.
-
-    Raises:
-        ConfigurationError: if the key file is missing, readable by others, or no key.
-    """
+    """Return a client that reads (`write`: and writes) spreadsheets, never Drive. ConfigurationError without a key."""
     configured = os.environ.get(_KEY_FILE_VARIABLE)
     path = cohort.path(cohort.google.key_file) if cohort and not configured else Path(configured or Google().key_file)
     identity = _credentials(path.expanduser(), WRITE_SCOPE if write else READ_SCOPE)
