@@ -71,7 +71,7 @@ def _print_summary(sent: send.SendResult, dry_run: bool) -> None:
             who = f"{recipients.KIND_NAMES[recipient.kind]} {one_line('、'.join(recipient.names))}".strip()
             print(f"{_WORDS[result.action]}：{recipient.address}（{who}）{result.why}")
     for person in sent.unreachable:
-        common.print_status(f"无法联系：{one_line(person.who)}：{person.why}，请在人员表中补上")
+        common.print_status(f"无法联系：{one_line(person.who)}：{person.why}")
     if sent.recovered:
         common.print_status(f"上次寄送中断：{sent.recovered} 封是否送达不明，已标记，不自动重发")
     counts = Counter(mail.action for mail in sent.results)

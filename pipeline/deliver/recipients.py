@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.cohort_sections import School
 from pipeline.knowledge.text_columns import is_in
+from pipeline.view.remaining_work import group_name
 
 Kind = Literal["counselor", "secretary", "student", "invite", "confirm", "changed", "registrar"]
 Key = tuple[str, ...]
@@ -55,7 +56,7 @@ _PERSONAL = ("student", "invite", "confirm", "changed", "registrar")
 
 @dataclass(frozen=True)
 class NoAddress:
-    """A class, college or office without a valid address, and why."""
+    """A class, college or office without a valid address, why, and what to do."""
 
     who: str
     why: str
@@ -82,7 +83,7 @@ def registrars(schools: Iterable[School]) -> tuple[list[Recipient], list[NoAddre
         Recipient("registrar", address, (), frozenset({(name,)})) for name, address in addresses.items() if address
     ]
     invalid = [name for name, address in addresses.items() if not address]
-    return found, [NoAddress(f"{name} 教务处", "registrar 的邮箱不正确") for name in invalid]
+    return found, [NoAddress(f"{name} 教务处", "registrar 的邮箱不正确，请在 cohort.toml 中改正") for name in invalid]
 
 
 SCOPES = {"counselor": ["school", "college", "class_name"], "secretary": ["school", "college"]}
@@ -112,7 +113,12 @@ def staff(kind: Kind, table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[R
         for address, people, scope in by_address.values()
     ]
     covered = {key for recipient in recipients for key in recipient.scope}
-    missing = [NoAddress(" ".join(key), why[key]) for key in sorted(wanted - covered)]
+    missing = [
+        NoAddress(
+            " ".join(map(group_name, key, columns)), f"{why[key]}，请在人员表中补上" if all(key) else "请教务处补录"
+        )
+        for key in sorted(wanted - covered)
+    ]
     return sorted(recipients, key=lambda recipient: (recipient.address.casefold(), recipient.key)), missing
 
 

@@ -19,7 +19,7 @@ from pipeline.clock import SHANGHAI
 from pipeline.deliver.dashboard import chase_workbook
 from pipeline.deliver.full_page import counselor_pages
 from pipeline.deliver.outbox import Attempt
-from pipeline.deliver.recipients import staff
+from pipeline.deliver.recipients import NoAddress, staff
 from pipeline.deliver.send import SendOptions, send_due
 from pipeline.deliver.smtp import ServerError
 from pipeline.deliver.source import open_run, run_to_send
@@ -373,11 +373,17 @@ def test_classes_and_addresses_that_lead_nowhere(tmp_path):
     write_run(cohort, "r1", tables, as_of=DAY, counselors=counselors)
     sent, _ = post(cohort)
     assert [(each.who[-8:], each.why) for each in sent.unreachable] == [
-        ("13土木000班", "邮箱不正确"), ("13土木002班", "人员表中没有这一行"),
+        ("13土木000班", "邮箱不正确，请在人员表中补上"), ("13土木002班", "人员表中没有这一行，请在人员表中补上"),
     ]  # fmt: skip
     assert {each.recipient.address for each in sent.results if each.recipient.kind == "counselor"} == {
         "B@example.edu.cn"
     }
+
+
+def test_a_class_that_the_registry_does_not_name_is_the_registrars():
+    nobody = pd.DataFrame(columns=["school", "college", "class_name", "name", "email"])
+    roster = pd.DataFrame({"school": [SCHOOL], "college": ["学院0"], "class_name": [""]})
+    assert staff("counselor", nobody, roster)[1] == [NoAddress(f"{SCHOOL} 学院0 学籍未写班级", "请教务处补录")]
 
 
 def test_hostile_cells_are_only_text(tmp_path):
