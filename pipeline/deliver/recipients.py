@@ -93,8 +93,7 @@ SCOPES = {"counselor": ["school", "college", "class_name"], "secretary": ["schoo
 def staff(kind: Kind, table: pd.DataFrame, roster: pd.DataFrame) -> tuple[list[Recipient], list[NoAddress]]:
     """Return a recipient per address of a table of staff, and the roster's classes or colleges without one."""
     columns, name = SCOPES[kind], "name" if kind == "counselor" else "secretary"
-    listed = roster[columns].drop_duplicates()
-    wanted: set[Key] = {tuple(map(str, row)) for row in listed.itertuples(index=False, name=None)}
+    wanted: set[Key] = set(roster[columns].drop_duplicates().astype("str").itertuples(index=False, name=None))
     by_address: dict[str, tuple[str, set[str], set[Key]]] = {}
     why = dict.fromkeys(wanted, "人员表中没有这一行")
     for row in table[[*columns, name, "email"]].itertuples(index=False, name=None):
