@@ -18,6 +18,7 @@ from typing import Literal
 from rapidfuzz.distance import OSA
 
 from pipeline import fields, resources
+from pipeline.knowledge.names import matching_key
 from pipeline.knowledge.text_columns import clean_text
 from pipeline.resources import expectation_rows
 
@@ -134,9 +135,12 @@ def _shortest(label: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def field_of_heading(label: str) -> str:
-    """Return the field that a label means by itself, or the empty string."""
+    """Return the field that a label means by itself, be it in traditional characters, or the empty string."""
     known = _labels()
     found = next((known[each] for each in _forms(label) if each in known), known.get(_shortest(label), ""))
+    beyond = label.encode("gb2312", errors="ignore").decode("gb2312") != label  # most traditional characters are
+    if not found and beyond and (simplified := matching_key(label[:_MAX_LABEL])) != label:
+        return field_of_heading(simplified)
     return "" if found and _names_another(label, found) else found
 
 

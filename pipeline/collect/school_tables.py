@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,44 +27,43 @@ _OPTIONAL = {"aliases", "secretary", "email"}
 _ROW_KEY = ["school", "student_number", "turn"]
 
 
-def read_registry(
-    school: School, cohort: Cohort, copies: Path | None, readings: Sequence[Reading] | None = None
-) -> Collected:
+def read_registry(school: School, cohort: Cohort, copies: Path | None, reading: Reading | None = None) -> Collected:
     """Return one school's registry as given: `rows` are school_code, school, file, row, the registry's fields, email.
 
-    `readings` are its sources, if they have been read.
+    `reading` is of its sources, if they have been read.
 
     Raises:
         InputError: if any part cannot be read, because half a registry would make known students unknown.
         ConfigurationError: if a column that `cohort.toml` declares is missing.
     """
-    readings = read_sources(school.registry, cohort.folder, copies) if readings is None else readings
+    reading = reading or read_sources(school.registry, cohort.folder, copies)
     wanted = [*fields.registry_columns(), "email"]  # which is compared with nothing: invitations go there
-    parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for reading in readings for grid in reading.grids]
+    parts = [rows_of_grid(grid, wanted, school.columns, REGISTRY) for grid in reading.grids]
     registry = combine(parts, list(dict.fromkeys(["school", "file", "row", *wanted])))
-    notes = [note for reading in readings for note in reading.notes] + registry.notes
     mistakes = undeclared(school.columns, registry.columns, f"[schools.columns]（{school.name}）")
     if mistakes:
         raise ConfigurationError(mistakes, where=FILE_NAME)
+    notes = reading.notes + registry.notes
     errors = [note for note in notes if note.level == "error"]
     if errors:
         raise InputError(f"学籍库不完整（{errors[0]}）", where=school.name, remedy="请改正后再运行")
-    rows = registry.rows
-    if not len(rows):
+    if registry.rows.empty:
         raise InputError("学籍库里没有学生", where=f"{school.name} {school.registry}", remedy="请核对文件或表名")
-    rows.insert(0, "school_code", pd.Series(school.code, index=rows.index, dtype="str"))
-    inputs = [each for reading in readings for each in reading.inputs]
-    return replace(registry, notes=notes, inputs=inputs)
+    registry.rows.insert(0, "school_code", pd.Series(school.code, index=registry.rows.index, dtype="str"))
+    return replace(registry, notes=notes, inputs=reading.inputs)
 
 
-def read_sources(source: str, folder: Path, copies: Path | None) -> list[Reading]:
+def read_sources(source: str, folder: Path, copies: Path | None) -> Reading:
     """Read a registry's file, glob or database. Relative paths start at `folder`."""
     if is_database(source):
         from pipeline.collect.arrow_tables import read_database
 
-        return [read_database(source, folder, copies)]
+        return read_database(source, folder, copies)
     paths, notes = files_of(source, folder)
-    return [Reading([], notes), *(read_file(path, folder, copies) for path in paths)]
+    read = [read_file(path, folder, copies) for path in paths]
+    grids = [grid for one in read for grid in one.grids]
+    notes += [note for one in read for note in one.notes]
+    return Reading(grids, notes, [each for one in read for each in one.inputs])
 
 
 def read_people(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -114,10 +112,9 @@ def _read_people(cohort: Cohort, path: str, columns: dict[str, str], mistakes: l
 
 def read_export(source: str) -> pd.DataFrame:
     """Return the rows of a registry export (`fields.in_registry()`, trimmed) from a file, glob or database."""
-    readings = read_sources(source, Path.cwd(), None)
-    wanted = fields.in_registry()
-    parts = [rows_of_grid(grid, wanted) for reading in readings for grid in reading.grids]
-    errors = [str(note) for read in (*readings, *parts) for note in read.notes if note.level == "error"]
+    reading, wanted = read_sources(source, Path.cwd(), None), fields.in_registry()
+    parts = [rows_of_grid(grid, wanted) for grid in reading.grids]
+    errors = [str(note) for read in (reading, *parts) for note in read.notes if note.level == "error"]
     if errors:
         raise InputError(errors[0], where=source, remedy="请改正后再比较")
     rows = combine(parts, ["row", *wanted]).rows[wanted]

@@ -58,7 +58,7 @@ class ColumnReport:
     proposals: list[Proposal]
     missing: dict[str, list[str]]
     unread: list[str]
-    registries: dict[str, list[Reading]]
+    registries: dict[str, Reading]
 
     def lines(self, cohort: Cohort) -> list[str]:
         """Return in Chinese what could not be read and which fields are missing."""
@@ -95,13 +95,13 @@ def report_columns(cohort: Cohort) -> ColumnReport:
     known: defaultdict[str, set[str]] = defaultdict(set, {"college": named, "class_name": classes})
     sheets: list[SheetReport] = []
     proposals: list[Proposal] = []
-    registries: dict[str, list[Reading]] = {}
+    registries: dict[str, Reading] = {}
     for school in cohort.schools:
         try:
             registries[school.code] = read_sources(school.registry, cohort.folder, None)
         except InputError as error:
             unread.append(f"{school.name}的学籍库：{error}")
-        parts = list(_parts(registries.get(school.code, []), fields.in_registry(), school.columns, REGISTRY))
+        parts = list(_parts(registries.get(school.code), fields.in_registry(), school.columns, REGISTRY))
         sheets += [_sheet(school.code, *part) for part in parts]
         proposals += _proposals(school.code, parts, known, set(chain(*REGISTRY)) | set(fields.in_registry()))
         for grid, header in parts:
@@ -119,13 +119,13 @@ def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[_Part]:
         reading = read_unit(unit, cohort, None)
         unread += [str(note) for note in reading.notes if note.level == "error"]
         needs = () if unit.source.amends else SUBMISSION
-        yield from _parts([reading], fields.names(), cohort.submissions.declared(unit.source), needs)
+        yield from _parts(reading, fields.names(), cohort.submissions.declared(unit.source), needs)
 
 
 def _parts(
-    readings: Iterable[Reading], wanted: Sequence[str], declared: Mapping[str, str], needs: Needs
+    reading: Reading | None, wanted: Sequence[str], declared: Mapping[str, str], needs: Needs
 ) -> Iterator[_Part]:
-    for grid in (grid for reading in readings for grid in reading.grids):
+    for grid in reading.grids if reading else ():
         yield from ((grid, header) for header in rows_of_grid(grid, wanted, declared, needs).columns)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata
@@ -146,7 +146,7 @@ def _sources(cohort: Cohort) -> Iterator[Check]:
     yield from _registries(cohort, report.registries)
 
 
-def _registries(cohort: Cohort, read: Mapping[str, Sequence[Reading]]) -> Iterator[Check]:
+def _registries(cohort: Cohort, read: Mapping[str, Reading]) -> Iterator[Check]:
     from pipeline.collect.school_tables import read_people, read_registry
 
     people = read_people(cohort)

@@ -129,8 +129,7 @@ def _resolve_shared(read: RegistryRead, school: str, readers: Mapping[str, list[
         sharing, what = readers[digests[file]], f"有 {count} 行的学校（如 {written}）不在本届学校名单内"
         if not named and len(sharing) > 1:
             where = f"{file} {what if written else f'有 {count} 行没有写明学校'}（从第 {row} 行起）"
-            remedy = "请补上学校名称；只是另一种写法的，请写进这所学校的 aliases"
-            error = f"{where}，而{'、'.join(sharing)}共用这份学籍，分不清是谁的学生。{remedy}"
+            error = f"{where}，而{'、'.join(sharing)}共用它，分不清是谁的。请补上学校名称；另有写法的，请写进 aliases"
             return RegistryRead(read.school, error=error)
         if not named and written:
             notes.append(Note("warning", file, "", row, f"{what}，已按{school}的学籍读取，请核对"))
