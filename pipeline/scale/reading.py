@@ -200,7 +200,7 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
 
 def _own_rows(rows: Frame, school: str, known: set[str]) -> tuple[Frame, tuple[UnownedRows, ...]]:
     """Return a registry's rows without those of other `known` schools. The rest are its own, as `cohort.toml` says."""
-    named = rows["school"].where(rows["school"].isin(list(known)), "")
+    named = rows["school"].where(rows["school"].isin(list(known & {*rows["school"].unique()})), "")
     others = rows.assign(named=named)[named != school].groupby(["named", "file"])
     unowned = tuple(
         UnownedRows(str(name), str(file), mask(str(group["school"].max())[:40]), int(group["row"].iloc[0]), len(group))
