@@ -158,6 +158,8 @@ class People:
             if not state.left:
                 continue
             why = reasons.get((place, state.actor), (state.reason,))
+            if status == "stale":  # an exception that lapsed, or a newer submission, may have left open findings
+                why += tuple(reason for actor in ACTORS for reason in reasons.get((place, actor), ()))
             if status == "returned" and self.returned.get((school, number)):
                 why = (f"退回：{mask(self.returned[school, number])}",)
             rows.append(ChaseRow(school, college, class_name, counselor, number, mask(name), status, submission, why))

@@ -166,6 +166,16 @@ def test_a_shared_fault_is_no_students_own_reason() -> None:
     }
 
 
+def test_who_is_stale_is_told_with_what_is_open() -> None:
+    """The exception under which he was approved lapsed: nothing of his has changed, and the reviewer must know what."""
+    student = {"school": "甲大学", "student_number": "1", "submission_id": "a", "status": "stale", "name": "某"}
+    roster = pd.DataFrame([student | {"college": "乙", "class_name": "丙", "counselor": ""}])
+    open_now = {"field": "study_years", "rule": "study_years.span", "severity": "critical", "actor": "student"}
+    finding = student | open_now | {"message": "学制不符", "excepted": False, "shared_fault": ""}
+    people = People(roster, pd.DataFrame([finding]), pd.DataFrame(), OPENS, WINDOW)
+    assert [row.reasons for row in people.chase] == [("审核通过后有改动，需要复核", "学制不符")]
+
+
 def test_percent_never_rounds_to_done_or_nothing() -> None:
     assert [remaining_work.percent(share) for share in (0, 0.001, 0.5, 0.999, 1)] == [
         "0%",
