@@ -258,15 +258,16 @@ def _reasons(roster: Frame, findings: Frame) -> dict[tuple[int, str], tuple[str,
 def _open_issues(findings: Frame) -> list[tuple[str, str, str, str]]:
     """Return owner, cause, message and actor of the open critical findings, once for each mistake.
 
-    The cause is the rule, or the shared fault: that is nobody's own, so its message names field and fault.
+    The cause is the rule. A shared fault is nobody's own: its field is cause and message, whatever rules it breaks.
     """
     issues = one_per_mistake(open_critical(findings))
     masked = issues.assign(message=by_distinct(issues["message"], mask))
     values = masked.reindex(columns=["rule", "message", "actor", "shared_fault"], fill_value="").to_numpy(object)
-    return [
-        (owner, fault or rule, _SHARED.format(label(judged_field(rule)), fault) if fault else message, actor)
-        for owner, (rule, message, actor, fault) in zip(owners_of(issues), values.tolist(), strict=True)
-    ]
+    found: list[tuple[str, str, str, str]] = []
+    for owner, (rule, message, actor, fault) in zip(owners_of(issues), values.tolist(), strict=True):
+        shared = _SHARED.format(label(judged_field(rule))) if fault else ""
+        found.append((owner, shared or rule, shared or message, actor))
+    return found
 
 
 def open_reasons(roster: Frame, findings: Frame) -> Frame:

@@ -153,8 +153,10 @@ def test_a_shared_fault_is_no_students_own_reason() -> None:
     shared = {"actor": "office", "message": "院系不符", "excepted": False, "shared_fault": "a1b2"}
     own = {"actor": "student", "message": "院系应为乙", "shared_fault": ""}
     rows = [rule | shared | {"submission_id": n, "student_number": n} | (own if n == "3" else {}) for n in "123"]
+    more = {"rule": "class_name.college", "field": "class_name", "shared_fault": "c3d4"}  # one cause breaks two rules
+    rows += [row | more for row in rows[:2]]
     people = People(roster, pd.DataFrame(rows), pd.DataFrame(), OPENS, WINDOW)
-    told = "院系：多数人是同一种不符，整体问题 a1b2，等就业办处理，学生不用改"
+    told = "院系：多数人是同一种不符，是整体问题，等就业办处理，学生不用改"
     assert people.reasons()[["reason", "who", "students"]].values.tolist() == [
         [told, "就业办", 2],
         ["院系应为乙", "学生", 1],
