@@ -184,8 +184,7 @@ def suite(name: str, facts: str = "") -> gx.ExpectationSuite:
         name: `entry`, `identity`, `record` or `contact`.
         facts: name of the expectation parameter that holds the facts (`rule.facts_from`); "" uses the built-in ones.
 
-    Raises:
-        ValueError: there is no such suite.
+    Raises ValueError if there is no such suite.
     """
     if name not in SUITES:
         raise ValueError(f"no suite {name!r}: {', '.join(SUITES)}")

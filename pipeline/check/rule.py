@@ -60,8 +60,7 @@ def facts_from(values: Facts | Mapping[str, Any] | None) -> Facts:
         given: Facts, or any of `year, undergraduate_month, student_number, opens, closes` (YYYY-MM-DD), `schools`
             (names) and `codes` (field name to labels).
 
-    Raises:
-        ValueError: a name is no fact, or a value is of another kind.
+    Raises ValueError if a name is no fact, or a value is of another kind.
     """
     return values if isinstance(values, Facts) else _facts(dumps(dict(values or {}), default=str, sort_keys=True))
 

@@ -70,8 +70,7 @@ def check_parameters(**values: object) -> None:
     school=school)`. Types come from the annotations in the parameters' cell. Any other name that the cells just before
     assign is an unknown parameter. Names from earlier runs of the notebook are ignored.
 
-    Raises:
-        UsageError: a parameter is unknown or of another type.
+    Raises UsageError if a parameter is unknown or of another type.
     """
     caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     namespace = caller.f_globals
