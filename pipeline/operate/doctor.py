@@ -148,26 +148,29 @@ def _sources(cohort: Cohort) -> Iterator[Check]:
 
 def _registries(cohort: Cohort, read: Mapping[str, Reading]) -> Iterator[Check]:
     from pipeline.collect.school_tables import read_people, read_registry
+    from pipeline.normalise.normalise_rows import vocabulary
+    from pipeline.scale.reading import own_rows
 
     people = read_people(cohort)
+    words = vocabulary(cohort, people[0])
     for school in (school for school in cohort.schools if school.code in read):  # the others are told among the columns
         try:
             registry = read_registry(school, cohort, None, read[school.code])
         except InputError as error:
             yield Check(f"{school.name}学籍库：{error.what}", False, error.remedy or "请核对 registry")
             continue
-        yield Check(f"{school.name}学籍库：{len(registry.rows)} 人", True)
-        yield from _settings(cohort, school, registry.rows)
-        yield from _without_people(school.name, registry.rows, *people)
+        named = registry.rows.assign(school=words.school(registry.rows["school"]))
+        rows, unowned = own_rows(named, school.name, words.names)
+        yield Check(f"{school.name}学籍库：{len(rows)} 人", len(rows) > 0, "" if len(rows) else "请核对学校名称一列")
+        yield from _settings(cohort, school, rows, [one.written for one in unowned if not one.school and one.written])
+        yield from _without_people(school.name, rows, *people)
 
 
-def _settings(cohort: Cohort, school: School, rows: Frame) -> Iterator[Check]:
+def _settings(cohort: Cohort, school: School, rows: Frame, others: list[str]) -> Iterator[Check]:
     from pipeline.normalise.dates import month
 
-    known = {comparable(word) for word in (school.code, school.name, *school.aliases)}
-    others = [name for name in rows["school"].unique() if name and comparable(name) not in known]
     if others:
-        text = f"{school.name}学籍库里的学校写作 {_first_five(sorted(others))}，设置是 {school.code} {school.name}"
+        text = f"{school.name}学籍库里的学校写作 {_first_five(others)}，设置是 {school.code} {school.name}"
         yield Check(text, False, "请核对 registry 是不是这所学校的；只是另一种写法的，请写进这所学校的 aliases")
     months = rows["graduation_month"][rows["education_level"].isin(["本科", "专科"])].map(month)
     months = months[months != ""]

@@ -94,10 +94,7 @@ class UnownedRows(NamedTuple):
 
 @dataclass(frozen=True)
 class RegistryRead:
-    """The result of reading one registry. `error` is why it is unread.
-
-    `skipped` holds the values of `SKIPPED` for each row that is no student's.
-    """
+    """The result of reading one registry. `error` is why it is unread. `skipped` are `SKIPPED` of no student's rows."""
 
     school: int
     rows: int = 0

@@ -179,7 +179,7 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
     for at, registry in collected.items():
         students = rows.iloc[start : start + len(registry.rows)].reset_index(drop=True)
         start += len(students)
-        students, unowned = _own_rows(students, schools[at].name, {school.name for school in schools})
+        students, unowned = own_rows(students, schools[at].name, {school.name for school in schools})
         if students.empty:
             found[at] = RegistryRead(at, error=f"学籍库里没有{schools[at].name}的学生。请核对学校名称一列")
             continue
@@ -198,7 +198,7 @@ def read_registries(spool: Spool, indexes: Sequence[int]) -> list[RegistryRead]:
     return [found[at] for at in indexes]
 
 
-def _own_rows(rows: Frame, school: str, known: set[str]) -> tuple[Frame, tuple[UnownedRows, ...]]:
+def own_rows(rows: Frame, school: str, known: set[str]) -> tuple[Frame, tuple[UnownedRows, ...]]:
     """Return a registry's rows without those of other `known` schools. The rest are its own, as `cohort.toml` says."""
     named = rows["school"].where(rows["school"].isin(list(known & {*rows["school"].unique()})), "")
     others = rows.assign(named=named)[named != school].groupby(["named", "file"])

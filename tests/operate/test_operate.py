@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.clock import SHANGHAI
+from pipeline.cohort import load_cohort
 from pipeline.cohort_sections import Reports
 from pipeline.collect import school_tables
 from pipeline.errors import BusyError, MingceError, RefusedError
@@ -258,3 +260,13 @@ def test_doctor_compares_schools_and_months_of_registry_and_settings(cohort):
     bad = [check.what for check in examine_cohort(cohort, NOW) if check.ok is False]
     assert any("学校写作 别的大学" in what for what in bad)
     assert any("毕业年月是 2009-07" in what for what in bad)
+
+
+def test_doctor_looks_at_a_schools_own_rows_of_an_export_for_all_schools(begun, tmp_path):
+    """It asked for the other school among this one's aliases, and for its colleges in the table of colleges."""
+    folder = shutil.copytree(begun.cohort, tmp_path / "cohort")
+    text = (folder / "cohort.toml").read_text(encoding="utf-8").replace("registry/10534.csv", "registry/*.csv")
+    (folder / "cohort.toml").write_text(text, encoding="utf-8")
+    said = [examine_cohort(load_cohort(each), NOW) for each in (begun.cohort, folder)]
+    before, now = ([check for check in checks if "学籍库" in check.what] for checks in said)
+    assert now == before
