@@ -20,7 +20,6 @@ from pipeline.review.chain import Entry
 from pipeline.review.ledger import Head, Ledger, known_heads, missing_heads, open_ledger
 from pipeline.review.ledger_database import ledger_url
 
-_ENDINGS = (".sqlite", ".sqlite3", ".db")
 _SIDE_FILES = ("-wal", "-shm")  # SQLite's side files of a database that was not closed
 
 
@@ -39,7 +38,7 @@ def backup_ledger(cohort: Cohort, destination: Path, now: datetime, by: str = ""
         name = safe_name(cohort.name)
         path = destination / f"{name}-{now:%Y%m%d-%H%M%S}.sqlite"
         pattern = f"{glob.escape(name)}-????????-??????.sqlite"  # another cohort's name may begin with this one's
-    elif path.suffix.lower() not in _ENDINGS:
+    elif path.suffix.lower() not in (".sqlite", ".sqlite3", ".db"):
         raise UsageError("备份是 SQLite 文件", where=str(path), remedy="文件名请以 .sqlite 结尾，或写已有的文件夹")
     with cohort_lock(cohort, now, "backup"), open_ledger(cohort) as ledger:
         remove_drafts(path.parent, f"{pattern}*")

@@ -191,7 +191,8 @@ class FileVerdict:
 def file_sha256(path: Path) -> str:
     """Return a file's SHA-256. Raises InputError if the file does not exist or cannot be read."""
     if not os.path.isfile(path):  # noqa: PTH113  # False, not an error, for a name too long
-        raise InputError("没有这个文件", where=str(path), remedy="请核对路径")
+        what = "是文件夹，不是文件" if os.path.isdir(path) else "没有这个文件"  # noqa: PTH112
+        raise InputError(what, where=str(path), remedy="请核对路径")
     try:
         return sha256_of(path)
     except OSError:

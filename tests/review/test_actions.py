@@ -216,6 +216,8 @@ def test_an_approval_that_rests_on_an_expired_exception_is_stale_and_shown(ledge
     desk = build_snapshot(wrong, ledger.entries(), TODAY + timedelta(days=1))
     assert (today, desk.people["status"].tolist()) == ("approved", ["stale"])
     assert "例外已到期" in listing_lines(listed_students(desk, None, None), "r1")
+    with pytest.raises(RefusedError, match="还不一致"):  # approved under it, and it expired before the signature
+        sign(wrong, ledger, COLLEGE, terms(), Actor("李书记", "", TODAY + timedelta(days=1)), kept)
     with pytest.raises(UsageError, match="已过"):
         add_exception(wrong, ledger, "1", "phone.format", Actor("王", "x", TODAY), "其他", TODAY - timedelta(days=1))
 

@@ -289,9 +289,10 @@ def test_the_scan_of_the_signed_paper_is_an_original_too(ledger):
 
 
 def test_only_regular_files_are_looked_at(tmp_path):
-    for place in (tmp_path, tmp_path / "none", tmp_path / ("x" * 5000)):
-        with pytest.raises(InputError):
+    for place, told in ((tmp_path, "是文件夹"), (tmp_path / "none", "没有"), (tmp_path / ("x" * 5000), "没有")):
+        with pytest.raises(InputError) as refused:
             file_sha256(place)
+        assert refused.value.what.startswith(told)
 
 
 def test_the_standing_stands_still_from_the_acceptance_on(ledger):
