@@ -39,20 +39,20 @@ def find_college(text: str, cohort: Cohort, colleges: Frame) -> College:
 
     Raises UsageError, with the candidates, if no college matches or several do.
     """
-    code, _, rest = text.partition("/")
-    school = cohort.school_of_code(code.strip()) if rest else None
-    wanted = comparable(rest if school else text)
+    code, _, college = text.partition("/")
+    school = cohort.school_of_code(code.strip()) if college else None
+    wanted = comparable(college if school else text)
     codes = {school.name: school.code for school in cohort.schools}
     rows = [
-        (College(codes.get(of, ""), of, name), {comparable(text) for text in (name, *names_in_cell(aliases)) if text})
-        for of, name, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False, name=None)
+        (College(codes.get(home, ""), home, name), set(map(comparable, filter(None, (name, *names_in_cell(aliases))))))
+        for home, name, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False, name=None)
     ]
     matching = [row for row, names in rows if wanted in names and (school is None or row.school == school.name)]
-    found = list(dict.fromkeys(matching))  # one college has a row per secretary
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"有 {len(found)} 个院系叫 {text}", remedy=f"请写明学校：{'、'.join(map(str, found))}")
+    distinct = list(dict.fromkeys(matching))  # one college has a row per secretary
+    if len(distinct) == 1:
+        return distinct[0]
+    if distinct:
+        raise UsageError(f"有 {len(distinct)} 个院系叫 {text}", remedy=f"请写明学校：{'、'.join(map(str, distinct))}")
     raise UsageError(f"没有院系 {text}", remedy=_list_choices(list(dict.fromkeys(str(college) for college, _ in rows))))
 
 

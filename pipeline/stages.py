@@ -58,7 +58,7 @@ def run_stages(
     Raises InputError if no submission, or no registry, can be read.
     """
     cache = open_cache(folder, force=options.render.force)
-    signed, notebooks = SignedFolder.of(cohort), Notebooks(cohort.notebooks_folder)
+    signed, notebooks = SignedFolder(cohort), Notebooks(cohort.notebooks_folder)
     with Renderer(options.render, options.reporter, cache, cohort.scale.scheduler, signed, notebooks) as renderer:
         return _run(cohort, options, rules, folder, renderer, digests, decisions)
 

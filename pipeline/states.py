@@ -38,7 +38,7 @@ class State:
         return _WHO.get(self.actor, "")
 
     @property
-    def left(self) -> bool:
+    def needs_work(self) -> bool:
         """Whether a student in this state still needs work."""
         return bool(self.actor)
 

@@ -31,7 +31,7 @@ from pipeline.check.validate import RuleVerdict, validate_rules
 from pipeline.collect.missing_fields import NONE_MISSING, MissingFields
 from pipeline.knowledge.text_columns import is_in
 from pipeline.match.evidence import SEVERAL, find_evidence
-from pipeline.match.match_stage import MARKS, PHOTOS, Matched, first_submissions, standing_submissions
+from pipeline.match.match_stage import MARKS, PHOTOS, Matched, first_submissions, roster_submissions
 from pipeline.match.membership import has_shared_number
 from pipeline.match.persons import WITHDRAWN
 from pipeline.tables import Frame
@@ -40,7 +40,7 @@ _REPORTED = ("school", "college", "class_name", "student_number")
 
 
 def subject_tables(matched: Matched, standing: pd.Series) -> dict[Subject, Frame]:
-    """Return the table of each subject. `standing` is from `match_stage.standing_submissions`."""
+    """Return the table of each subject. `standing` is from `match_stage.roster_submissions`."""
     superseded = matched.submissions[~matched.submissions["superseded_by"].isin(["", WITHDRAWN])]
     return {
         "submissions": submissions_table(matched, matched.counting, matched.evidence, matched.marks, matched.photos),
@@ -67,7 +67,7 @@ def submissions_table(
     """Return one row per submission with every column that rules read and findings report."""
     registry, unread = matched.registry, list(matched.unread)
     blank = pd.Series("", index=submissions.index, dtype="str")
-    rows, standing = evidence["matched_row"], evidence["standing_row"]
+    rows, standing = evidence["matched_row"], evidence["roster_row"]
     columns = {f"registry_{name}": registry[name] for name in fields.in_registry()}
     faults = registry["faults"] if "faults" in registry else pd.Series("", registry.index, dtype="str")
     columns["registry_faults"] = faults
@@ -135,7 +135,7 @@ def _describe(row: dict[Hashable, Any], registry: Frame) -> str:
         parts.append(f"所填身份证号码在学籍中属于 {other['school']} 学号 {other['student_number']} {other['name']}")
     if not parts and any(get(name) for name in SEVERAL.values()):
         return "学籍中有多条记录同样相符，请逐条核对"
-    if not parts and get("strays"):
+    if not parts and get("conflicting"):
         return "所填号码在学籍中不属于同一人"
     return "；".join(parts) or "学籍中没有身份证号码、学号、考生号或姓名相符的记录"
 
@@ -183,7 +183,7 @@ def judge_parts(matched: Matched, rules: list[Rule], facts: Facts, lacking: Miss
     registry, results = _validated("registry", matched.registry, to_run, facts, other_months)
     matched = replace(matched, registry=matched.registry.assign(faults=faults_of(registry, matched.registry)))
     matched = replace(matched, marks=matched.marks.assign(later_cause=_later_causes(matched)))
-    standing = standing_submissions(matched.made_at, matched.evidence)
+    standing = roster_submissions(matched.order_time, matched.evidence)
     tables = subject_tables(matched, standing)
     found: dict[Subject, Frame] = {}
     not_run: set[str] = set()

@@ -17,7 +17,7 @@ from pipeline.check.rules.record_rules import UNDERGRADUATE, is_month
 from pipeline.check.validate import RuleVerdict
 from pipeline.collect.missing_fields import MissingFields
 from pipeline.knowledge.text_columns import is_in
-from pipeline.match.membership import DIFFERS
+from pipeline.match.membership import DIFFERING
 from pipeline.tables import Frame, conform, empty
 
 _REPORTED = ("submission_id", "reported_school", "reported_college", "reported_class_name", "reported_student_number")
@@ -152,7 +152,7 @@ _NOT_BY_VALUE = {"required", "unique", "window", "registry"}
 
 def faults_of(verdicts: Iterable[RuleVerdict], registry: Frame) -> pd.Series:
     """Return for each registry row its faulty fields, between spaces: also those of which it says two values."""
-    found = registry[DIFFERS].to_numpy(dtype=object, copy=True)
+    found = registry[DIFFERING].to_numpy(dtype=object, copy=True)
     for verdict in verdicts:
         if not verdict.rule.together and len(verdict.rows):
             found[verdict.rows] += f" {verdict.rule.field} "

@@ -30,7 +30,7 @@ _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 def signs_of(findings: Frame, table: Frame) -> Frame:
     """Return the transformations that each finding fits, in columns `SIGNS`. A finding may fit several or none."""
     judged = findings[findings["rule"].str.fullmatch(_JUDGED) & (findings["severity"] != "info")]
-    rows = table[(table["standing_row"] >= 0) & table["submission_id"].isin(list(judged["submission_id"].unique()))]
+    rows = table[(table["roster_row"] >= 0) & table["submission_id"].isin(list(judged["submission_id"].unique()))]
     texts = rows.drop(columns=[name for name in rows if rows[name].dtype != "str"])
     by_submission = {str(row["submission_id"]): row for row in texts.to_dict("records")}
     found: list[tuple[str, ...]] = []
@@ -69,7 +69,7 @@ def _transformations(rule: str, given: str, expected: str, row: Mapping[Hashable
 
 def places_of(table: Frame) -> Frame:
     """Return the number of submissions with a registry row per place: columns `PLACE` and `of`."""
-    standing = table[table["standing_row"] >= 0]
+    standing = table[table["roster_row"] >= 0]
     names = {"reported_school": "school", "reported_college": "college"}
     places = standing[["file", "sheet", *names]].rename(columns=names)
     return places.groupby(PLACE, as_index=False).size().rename(columns={"size": "of"})

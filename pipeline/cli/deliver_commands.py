@@ -103,7 +103,7 @@ def answer(
     with nullcontext() if dry_run else lock.cohort_lock(cohort, datetime.now(SHANGHAI), "send"):
         summary = write_back.write_answers(cohort, run, dry_run)
     if not dry_run:
-        sheets = [{"spreadsheet": of.key, "rows": of.rows, "changed": len(of.changed)} for of in summary.sheets]
+        sheets = [{"spreadsheet": s.key, "rows": s.rows, "changed": len(s.changed)} for s in summary.sheets]
         with ledgers.open_ledger(cohort) as ledger:
             ledger.append(chain.Entry("write_back", by=by.strip(), why=why, made_on=run.name, data={"sheets": sheets}))
     if as_json:

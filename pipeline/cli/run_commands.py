@@ -145,7 +145,7 @@ def _show_sheet(source: str, sheet: column_report.SheetReport) -> None:
     for column, values in sheet.columns:
         likely = f"？可能是{fields.label(column.likely)}" if column.likely and not column.field else ""
         read = fields.label(column.field) if column.field else likely or "（不读）"
-        table.add_row(column.heading, read, _REASONS.get(column.right, ""), "，".join(values))
+        table.add_row(column.heading, read, _REASONS.get(column.basis, ""), "，".join(values))
     common.screen().print(table)
 
 
@@ -154,13 +154,11 @@ def _as_json(report: column_report.ColumnReport, saved: dict[str, dict[str, str]
     for sheet in report.sheets:
         read = {name: getattr(sheet.header, name) for name in ("file", "sheet", "row", "exports", "refused")}
         columns = [
-            {name: getattr(column, name) for name in ("heading", "field", "right", "likely")} | {"values": values}
-            for column, values in sheet.columns
+            {"heading": c.heading, "field": c.field, "right": c.basis, "likely": c.likely, "values": values}
+            for c, values in sheet.columns
         ]
         sources.append({"school": sheet.school, **read, "columns": columns})
-    proposals = [
-        {"school": of.school, "field": of.field, "is": of.text, "proved": of.proved} for of in report.proposals
-    ]
+    proposals = [{"school": p.school, "field": p.field, "is": p.text, "proved": p.proved} for p in report.proposals]
     return {
         "sources": sources,
         "missing": [{"school": code, "fields": names} for code, names in report.missing.items()],

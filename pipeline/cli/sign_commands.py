@@ -53,7 +53,7 @@ def sign(words: Words, by: common.By = "", why: common.Why = "", code: Code = No
 
 def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> None:
     college, cohort = _college_of(words)
-    folder, final_headcount = headcount_files.SignedFolder.of(cohort), headcount_files.final_headcount
+    folder, final_headcount = headcount_files.SignedFolder(cohort), headcount_files.final_headcount
     scanned = inputs.read_content(scan, cohort.folder) if scan else None
     with ledgers.open_intact(cohort) as ledger:
         if scanned and signatures.standing_signature(ledger.entries("signature"), college.code, college.name):
@@ -70,7 +70,7 @@ def _sign_college(words: list[str], by: str, why: str, scan: Path | None) -> Non
             lambda desk, whose, _, known: folder.store(final_headcount(desk, whose, cohort, today), known),
         )  # fmt: skip
         signature = signed.signature
-        ledgers.write_witness(folder.path / signature.code, signature.seq, signature.hash, signature.at)
+        ledgers.write_witness(folder.path / signature.code, signature.seq, signature.hash, signature.signed_at)
         if scanned:
             inputs.store_copy(scanned, cohort.reports_folder / "inputs")
             signing.file_scan(ledger, college, actor, scanned.sha256)

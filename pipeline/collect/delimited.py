@@ -1,4 +1,4 @@
-"""Reads CSV and TSV: encoding, delimiter, quotes with newlines, ragged rows. Arrow reads big clean files."""
+"""Read CSV and TSV: encoding, delimiter, quoted line breaks, rows of unequal length. Arrow reads large clean files."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -50,7 +50,7 @@ _EXTRA_CELLS = 64  # cells that a row may have beyond the usual number
 
 @dataclass(frozen=True)
 class Text:
-    """A text file's bytes without BOM; `unreadable` counts the characters that cannot be decoded."""
+    """A text file's bytes without BOM. `unreadable` is the number of characters that cannot be decoded."""
 
     data: bytes
     encoding: str
@@ -67,7 +67,7 @@ class Text:
 
 
 def decode(data: bytes, name: str) -> Text:
-    """Return the text with its detected encoding; UTF-16 and UTF-32 become UTF-8. Raise `InputError` if none fits."""
+    """Detect the encoding. UTF-16 and UTF-32 are converted to UTF-8. Raise `InputError` if no encoding fits."""
     mark, wide = next(((mark, encoding) for mark, encoding in _BYTE_ORDER_MARKS if data.startswith(mark)), (b"", ""))
     data, wide = data[len(mark) :], wide or _utf16_variant(data)
     detail = f"{wide.upper()}（{'有' if mark else '没有'} BOM）"
@@ -78,14 +78,14 @@ def decode(data: bytes, name: str) -> Text:
         if _decodes(data, encoding):
             return Text(data, encoding, detail if mark else encoding.upper())
     counts = {encoding: data.decode(encoding, errors="replace").count(_REPLACED) for encoding in ("utf-8", "gb18030")}
-    encoding = min(counts, key=lambda each: counts[each])
+    encoding = min(counts, key=lambda encoding: counts[encoding])
     if counts[encoding] > max(3, len(data) // 2 * _MAX_BAD_SHARE):
         raise InputError("文字编码认不出", where=name, remedy="请用 Excel 或 WPS 打开，另存为 xlsx 或 UTF-8 的 CSV")
     return Text(data, encoding, encoding.upper(), counts[encoding])
 
 
 def _utf16_variant(data: bytes) -> str:
-    """Return the UTF-16 variant of text without BOM by its zero bytes, or ""."""
+    """Return the UTF-16 variant of a text without BOM, guessed by its zero bytes, or ""."""
     head = data[:4096]
     if len(head) < 8 or head.count(0) * 10 < len(head) * 2:
         return ""
@@ -106,10 +106,10 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def guess_delimiter(text: str) -> str:
-    """Return the delimiter that gives the first records most known labels, then the most even widths."""
+    """Return the delimiter with the most known labels in the first records, then the most records of equal width."""
 
     def fitness(delimiter: str) -> tuple[int, int]:
-        head = list(islice(_records_of(io.StringIO(text, newline=""), delimiter), SEARCHED_ROWS))
+        head = list(islice(_records(io.StringIO(text, newline=""), delimiter), SEARCHED_ROWS))
         labels = max((sum(bool(field_of_heading(cell)) for cell in record[:200]) for record in head), default=0)
         widths = [len(record) for record in head if record]
         usual = max(set(widths), key=widths.count, default=1)
@@ -118,13 +118,13 @@ def guess_delimiter(text: str) -> str:
     return max(_DELIMITERS, key=fitness)  # the first of equals
 
 
-def _records_of(lines: TextIO, delimiter: str) -> _csv.Reader:
+def _records(lines: TextIO, delimiter: str) -> _csv.Reader:
     csv.field_size_limit(_MAX_CELL)
     return csv.reader(lines, delimiter=delimiter)
 
 
 def read_delimited(content: Content) -> tuple[Reading, str]:
-    """Return the file as one grid, and in Chinese how it was read; `InputError` for a bad encoding or wide row."""
+    """Return the file as a grid, and encoding and delimiter in Chinese. InputError: bad encoding, or too wide a row."""
     text = decode(content.data, content.name)
     notes = _decoding_notes(text, content.name)
     text = replace(text, data=text.data.replace(b"\0", b""))
@@ -137,7 +137,7 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
     if table is not None:
         head = [list(row.values()) for row in table.slice(0, HEAD_ROWS).to_pylist()]
         return Reading([_without_text_formulas(Grid(content.name, "", head, table=table.slice(HEAD_ROWS)))]), detail
-    records: Iterator[list[str]] = _records_of(text.lines(), delimiter)
+    records: Iterator[list[str]] = _records(text.lines(), delimiter)
     broken_row = _row_with_rows(text, delimiter) if b'"' in text.data else 0
     if broken_row:
         message = "引号没有成对，已改为一行一条读取，这一行起的几行请核对"
@@ -149,9 +149,9 @@ def read_delimited(content: Content) -> tuple[Reading, str]:
 
 def _decoding_notes(text: Text, name: str) -> list[Note]:
     notes: list[Note] = []
-    if (at := text.data.find(b"\0")) >= 0:
+    if (position := text.data.find(b"\0")) >= 0:
         message = f"含有 NUL 字节（共 {text.data.count(0)} 个），已去掉"
-        notes.append(Note("warning", name, "", text.data.count(b"\n", 0, at) + 1, message))
+        notes.append(Note("warning", name, "", text.data.count(b"\n", 0, position) + 1, message))
     if text.unreadable:
         message = f"有 {text.unreadable} 个字认不出，显示为 \ufffd，请在原文件中改正后重新导出"
         notes.append(Note("warning", name, "", 0, message))
@@ -159,7 +159,7 @@ def _decoding_notes(text: Text, name: str) -> list[Note]:
 
 
 def _clean_table(text: Text, delimiter: str) -> pa.Table | None:
-    """Return all rows as text columns, or None unless all have one width and no cell has a line break."""
+    """Return all rows as text columns. None if the rows differ in width or a cell has a line break."""
     import pyarrow.csv as pv
 
     if len(delimiter.encode()) > 1:
@@ -177,18 +177,19 @@ def _clean_table(text: Text, delimiter: str) -> pa.Table | None:
         )
     except (pa.ArrowException, UnicodeDecodeError):
         return None
-    broken = any(pc.any(pc.match_substring_regex(table.column(at), "[\r\n]")).as_py() for at in filled_columns(table))
+    columns = [table.column(number) for number in filled_columns(table)]
+    broken = any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in columns)
     return None if broken else table
 
 
 def _without_text_formulas(grid: Grid) -> Grid:
-    """Replace `="430…"`, a spreadsheet's way to force text, by the text that it displays."""
+    """Replace `="430…"`, by which spreadsheets force text, by the text."""
     cells: list[Cell] = []
     for number, record in enumerate(grid.values):
         for column, cell in enumerate(record):
-            if found := _TEXT_FORMULA.match(cell):
+            if match := _TEXT_FORMULA.match(cell):
                 cells.append(Cell(number, column, "formula", cell))
-                record[column] = found[1]
+                record[column] = match[1]
     if grid.table is None:
         return replace(grid, cells=cells)
     table, parts = grid.table, list[pd.DataFrame]()
@@ -196,8 +197,8 @@ def _without_text_formulas(grid: Grid) -> Grid:
         column = table.column(number)
         is_forced = pc.match_substring_regex(column, _TEXT_FORMULA.pattern)
         if pc.any(is_forced).as_py():
-            at, raw = pc.indices_nonzero(is_forced).to_pandas(), column.filter(is_forced).to_pandas()
-            parts.append(pd.DataFrame({"row": at, "column": number, "kind": "formula", "raw": raw}))
+            rows, raw = pc.indices_nonzero(is_forced).to_pandas(), column.filter(is_forced).to_pandas()
+            parts.append(pd.DataFrame({"row": rows, "column": number, "kind": "formula", "raw": raw}))
             text = pc.replace_substring_regex(column, _TEXT_FORMULA.pattern, r"\1")
             table = table.set_column(number, table.column_names[number], text)
     return replace(grid, cells=cells, table=table, table_cells=table_cells(parts))
@@ -216,9 +217,9 @@ def _check_width(records: Iterator[list[str]], name: str) -> Iterator[list[str]]
 
 
 def _row_with_rows(text: Text, delimiter: str) -> int:
-    """Return the first row (1-based) with a cell that contains rows, as after an unpaired quote, or 0."""
+    """Return the first row (1-based) with a cell that contains further rows (an unpaired quote), or 0."""
     width = number = lines = 0
-    records = _records_of(text.lines(), delimiter)
+    records = _records(text.lines(), delimiter)
     try:
         for number, record in enumerate(records, 1):
             width = max(width, len(record)) if number <= SEARCHED_ROWS else width
@@ -226,8 +227,8 @@ def _row_with_rows(text: Text, delimiter: str) -> int:
                 return number
             lines = records.line_num
     except csv.Error:  # a cell without end: does it contain rows?
-        rest = "".join(islice(text.lines(), lines, lines + SEARCHED_ROWS))
-        return number + 1 if _holds_rows(rest, delimiter, width) else 0
+        following = "".join(islice(text.lines(), lines, lines + SEARCHED_ROWS))
+        return number + 1 if _holds_rows(following, delimiter, width) else 0
     return 0
 
 
@@ -245,7 +246,7 @@ def _grid(name: str, records: Iterator[list[str]], text: Text, delimiter: str, n
     batches: list[pa.Table] = []
     while chunk := list(islice(records, _CHUNK)):
         widths += map(len, chunk)
-        # The cells beyond `most` become the last one: one long row would widen the whole table.
+        # The cells beyond `limit` are joined: one long row would widen the whole table.
         folded = [
             record if len(record) <= limit else [*record[: limit - 1], delimiter.join(record[limit - 1 :])]
             for record in chunk

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline import fields
-from pipeline.collect.headings import Dictionary, Meaning, Right, clean_heading, field_of_heading, is_of_another
+from pipeline.collect.headings import Basis, Dictionary, Meaning, clean_heading, field_of_heading, is_of_another
 
 SEARCHED_ROWS = 40  # rows from the top that are searched
 _CERTAIN = 4  # fields that make a header certain and end the search
@@ -30,7 +30,7 @@ class Header:
     top: int
     bottom: int
     columns: dict[str, int]
-    rights: dict[str, Right]
+    basis: dict[str, Basis]
     labels: dict[int, str]
     dictionary: Dictionary
     alternatives: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
@@ -115,13 +115,13 @@ def _read(rows: Sequence[Sequence[str]], top: int, dictionary: Dictionary) -> He
         upper = parts[-2] if len(parts) > 1 else ""
         meaning = dictionary.meaning(upper, parts[-1])
         labels[column] = parts[-1]
-        declared = meaning is not None and meaning.right == "declared"
+        declared = meaning is not None and meaning.basis == "declared"
         if upper and not declared and upper not in own_group and is_of_another(upper, meaning.field if meaning else ""):
             foreign.append(column)
             labels[column] = f"{upper} {parts[-1]}"
         elif meaning is not None:
             meanings[column] = meaning
-            if meaning.field != field_of_heading(parts[-1]) and meaning.right in ("label", "alias"):
+            if meaning.field != field_of_heading(parts[-1]) and meaning.basis in ("label", "alias"):
                 labels[column] = f"{upper} {parts[-1]}"
         elif field_of_heading(parts[-1]):
             labels[column] = f"{upper} {parts[-1]}"
@@ -163,14 +163,14 @@ def _build_header(
             duplicates.append((name, same))
         known = set(same)  # a merged heading may span all 16,384 columns
         alternatives += [(labels[column], name, column) for column in found if column not in known]
-    rights: dict[str, Right] = {name: meanings[column].right for name, column in columns.items()}
+    rights: dict[str, Basis] = {name: meanings[column].basis for name, column in columns.items()}
     set_aside = foreign[0] | {column for column, meaning in meanings.items() if not meaning.field}
     return Header(*place, columns, rights, labels, dictionary, alternatives, duplicates, set_aside, foreign[1])
 
 
 def _rank(meaning: Meaning, label: str) -> int:
     """Return how well a heading names its field, best first: declared, export, label, aliases in order."""
-    if meaning.right in ("declared", "export"):
-        return -2 if meaning.right == "declared" else -1
+    if meaning.basis in ("declared", "export"):
+        return -2 if meaning.basis == "declared" else -1
     labels = [clean_heading(each) for each in fields.field_of(meaning.field).labels]
     return labels.index(clean_heading(label)) if clean_heading(label) in labels else len(labels)

@@ -1,6 +1,6 @@
 """The meaning of a heading: a field's label or alias, `columns` of `cohort.toml`, or a known export's heading.
 
-A merely similar heading is a question (`likely_field`). `expectations/other_columns.csv` has the words for other people
+A merely similar heading becomes a question (`likely_field`). `expectations/other_columns.csv` lists words for others
 (父亲, 辅导员, 单位), `expectations/exports` the headings of registries and form tools.
 """
 
@@ -22,7 +22,7 @@ from pipeline.knowledge.names import matching_key
 from pipeline.knowledge.text_columns import clean_text
 from pipeline.resources import expectation_rows
 
-Right = Literal["label", "alias", "declared", "export", "values", ""]
+Basis = Literal["label", "alias", "declared", "export", "values", ""]
 
 _MAX_LABEL = 200  # characters of a label that are compared
 _PREFIX = re.compile(
@@ -40,18 +40,18 @@ _MIN_PART = 2  # characters of a partial match, at least
 
 @dataclass(frozen=True)
 class Meaning:
-    """The field of a heading ("" for an export's column that no field wants), and how it is known."""
+    """The field of a heading ("" for an unused column of an export), and what it is based on."""
 
     field: str
-    right: Right
+    basis: Basis
 
 
 @dataclass(frozen=True)
 class Export:
-    """A kind of file that a registry or form tool writes. A header with two of `marks` is such a file's.
+    """A kind of file that a registry or form tool writes. Its header has at least two of `marks`.
 
-    `columns` maps cleaned headings to fields, "" if no field wants the column. `states` maps a status heading to the
-    words for withdrawn or rejected. `numbered`: the file may hold an option's number instead of its text.
+    `columns` maps cleaned headings to fields, unused ones to "". `states` maps a status heading to the words for
+    withdrawn or rejected. `numbered`: the file may hold an option's number instead of its text.
     """
 
     name: str
@@ -69,9 +69,9 @@ class Dictionary:
     exports: tuple[Export, ...] = ()
 
     def matching(self, headings: Iterable[str]) -> Dictionary:
-        """Return the dictionary with the known exports that have two marks in a header row."""
+        """Return the dictionary with the known exports that have at least two marks among these headings."""
         names = {clean_heading(heading) for heading in headings}
-        return Dictionary(self.declared, tuple(one for one in known_exports() if len(names & one.marks) >= 2))
+        return Dictionary(self.declared, tuple(export for export in known_exports() if len(names & export.marks) >= 2))
 
     def meaning(self, upper: str, lower: str) -> Meaning | None:
         """Return the meaning of the heading `lower` under the group `upper` ("" for none), or None."""
@@ -90,15 +90,15 @@ class Dictionary:
 @cache
 def known_exports() -> tuple[Export, ...]:
     """Return the exports of `expectations/exports`, in file order."""
-    found: list[Export] = []
+    exports: list[Export] = []
     for path in sorted((resources.expectations() / "exports").glob("*.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         columns = {clean_heading(heading): name for name, headings in data["columns"].items() for heading in headings}
         columns |= {clean_heading(heading): "" for heading in data.get("nobody", [])}
         states = {clean_heading(state["heading"]): frozenset(state["withdrawn"]) for state in data.get("states", [])}
         marks, numbered = frozenset(map(clean_heading, data["marks"])), bool(data.get("option_numbers"))
-        found.append(Export(data["name"], marks, columns, states, numbered))
-    return tuple(found)
+        exports.append(Export(data["name"], marks, columns, states, numbered))
+    return tuple(exports)
 
 
 def clean_heading(label: str) -> str:
@@ -109,15 +109,15 @@ def clean_heading(label: str) -> str:
 
 @cache
 def _labels() -> dict[str, str]:
-    """Return cleaned label → field. A full label goes before shortened ones."""
-    known: dict[str, str] = {}
+    """Return fields by cleaned label. Complete labels take precedence over shortened ones."""
+    labels: dict[str, str] = {}
     for shorten in (clean_heading, _shortest):
-        for each in (*fields.fields().values(), *fields.registry_fields().values()):
-            for label in each.labels:
-                known.setdefault(shorten(label), each.name)
-        for each in fields.fields().values():
-            known.setdefault(each.name, each.name)
-    return known
+        for entry in (*fields.fields().values(), *fields.registry_fields().values()):
+            for label in entry.labels:
+                labels.setdefault(shorten(label), entry.name)
+        for entry in fields.fields().values():
+            labels.setdefault(entry.name, entry.name)
+    return labels
 
 
 def _forms(label: str) -> Iterator[str]:
@@ -135,7 +135,7 @@ def _shortest(label: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def field_of_heading(label: str) -> str:
-    """Return the field that a label means by itself, be it in traditional characters, or the empty string."""
+    """Return the field that a label means by itself (in traditional characters, too), or ""."""
     known = _labels()
     found = next((known[each] for each in _forms(label) if each in known), known.get(_shortest(label), ""))
     beyond = label.encode("gb2312", errors="ignore").decode("gb2312") != label  # most traditional characters are
@@ -146,7 +146,7 @@ def field_of_heading(label: str) -> str:
 
 @cache
 def _words_of_others() -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the words of `other_columns.csv`, with the fields that stay the student's `under` and `beside` each."""
+    """Return for each word of `other_columns.csv` the fields that remain the student's `under` and `beside` it."""
     return {
         row["word"]: {where: tuple(filter(None, row[where].split("|"))) for where in ("under", "beside")}
         for row in expectation_rows("other_columns.csv")
@@ -154,9 +154,9 @@ def _words_of_others() -> dict[str, dict[str, tuple[str, ...]]]:
 
 
 def is_of_another(group: str, name: str) -> bool:
-    """Return whether a group's name gives the columns under it to another person or place."""
-    found = _GROUP.match(clean_heading(group))
-    word = next((each for each in (clean_heading(group), found[1] if found else "") if each in _words_of_others()), "")
+    """Return whether the field `name` under this group belongs to another person or place."""
+    match = _GROUP.match(clean_heading(group))
+    word = next((text for text in (clean_heading(group), match[1] if match else "") if text in _words_of_others()), "")
     return bool(word) and not _stays_with_student(word, "under", name)
 
 
@@ -165,12 +165,12 @@ def _stays_with_student(word: str, where: str, name: str) -> bool:
 
 
 def _names_another(label: str, name: str) -> bool:
-    """Return whether a remark in brackets gives a field to others; 家庭住址（户籍所在地） only says which address."""
+    """Return whether a remark in brackets assigns the field to others. 家庭住址（户籍所在地） does not."""
     for remark in _BRACKETS.findall(clean_heading(label)):
         if _NEGATION.search(remark):
             continue
-        found = _GROUP.match(remark)
-        subject = found[1] if found else remark
+        match = _GROUP.match(remark)
+        subject = match[1] if match else remark
         words = [word for word in _words_of_others() if (word in remark if len(word) > 1 else subject == word)]
         if words and not any(_stays_with_student(word, "beside", name) for word in words):
             return True
@@ -178,7 +178,7 @@ def _names_another(label: str, name: str) -> bool:
 
 
 def joined_field(upper: str, lower: str) -> str:
-    """Return the field of a label in two rows, such as 生源地 over 省. `upper` is "" for none."""
+    """Return the field of a label in two rows, such as 生源地 over 省, or "". `upper` may be ""."""
     if not lower:
         return field_of_heading(upper)
     if not upper or clean_heading(upper) == clean_heading(lower):
@@ -186,43 +186,42 @@ def joined_field(upper: str, lower: str) -> str:
     groups = [upper, *(_shortest(upper).removesuffix(tail) for tail in ("", "地", "信息", "地址"))]
     lowers = dict.fromkeys([lower, _LEVELS.get(field_of_heading(lower), lower)])
     for stem, part in product(groups, lowers):
-        # `part` needs brackets in the label itself: text in a label's brackets is ignored otherwise, and a person's row
-        # below the header would be read as its second row.
-        found = (
+        # The last form must be a label itself: brackets are ignored otherwise, and a person's row below the header
+        # would be read as its second row.
+        name = (
             field_of_heading(f"{stem}{part}")
             or field_of_heading(f"{stem}所在{part}")
             or _labels().get(clean_heading(f"{stem}({part})"))
         )
-        if found:
-            return found
+        if name:
+            return name
     # A bare 省, 市 or 县 under a group other than the home address is that group's.
     bare = field_of_heading(lower) in _LEVELS and "家" not in lower
     return "" if bare and "家" not in upper and "通" not in upper else field_of_heading(lower)
 
 
 @lru_cache(maxsize=20_000)
-def near_field(label: str) -> str:
+def similar_field(label: str) -> str:
     """Return the one field whose label differs by one character (added, left out, changed, swapped), or ""."""
     bare = _shortest(label)
     if len(bare) < 3 or field_of_heading(label):
         return ""
-    names = {
-        name for known, name in _labels().items() if len(known) >= 3 and OSA.distance(bare, known, score_cutoff=1) <= 1
-    }
+    long = ((known, name) for known, name in _labels().items() if len(known) >= 3)
+    names = {name for known, name in long if OSA.distance(bare, known, score_cutoff=1) <= 1}
     return names.pop() if len(names) == 1 else ""
 
 
 @lru_cache(maxsize=20_000)
 def likely_field(label: str) -> str:
-    """Return the field that an unknown heading may mean, by a shared part or one wrong character, or ""."""
+    """Return the field that an unknown heading may mean (common part, or one wrong character), or ""."""
     bare = _shortest(label)
-    of_another = any(word in bare for word in _words_of_others() if len(word) > 1)
-    contained = [known for known in _labels() if len(known) >= _MIN_PART and known in bare and not of_another]
+    others = any(word in bare for word in _words_of_others() if len(word) > 1)
+    contained = [known for known in _labels() if len(known) >= _MIN_PART and known in bare and not others]
     if contained:
         return _labels()[max(contained, key=len)]
-    if near := near_field(label):
+    if near := similar_field(label):
         return near
-    if len(bare) < _MIN_PART or of_another:
+    if len(bare) < _MIN_PART or others:
         return ""
     containing = {name for known, name in _labels().items() if bare in known}
     return containing.pop() if len(containing) == 1 else ""

@@ -150,7 +150,7 @@ def as_summary(sources: Iterable[SourceColumns]) -> list[dict[str, Any]]:
             "row": source.row,
             "exports": list(source.exports),
             "refused": source.refused,
-            "read": {c.field: {"heading": shortened(c.heading), "right": c.right} for c in source.columns if c.field},
+            "read": {c.field: {"heading": shortened(c.heading), "right": c.basis} for c in source.columns if c.field},
             "unknown": [
                 {"heading": shortened(column.heading), "likely": column.likely}
                 for column in source.columns

@@ -1,4 +1,4 @@
-"""Maps a worksheet to rows of fields: finds the header, skips rows, maps columns. Every reader ends here."""
+"""Map a worksheet to rows of fields: find the header, skip rows, map columns. All readers use it."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -40,22 +40,22 @@ from pipeline.collect.source_columns import (
     shortened,
 )
 
-Needs = tuple[tuple[str, ...], ...]
-"""What a worksheet must have to be read: one field at least of each group."""
+RequiredFields = tuple[tuple[str, ...], ...]
+"""Groups of fields. A worksheet must have at least one field of each group."""
 
-SUBMISSION: Needs = (("name",), ("id_number", "student_number"))
-REGISTRY: Needs = tuple((name,) for name in REGISTRY_FIELDS)
+SUBMISSION: RequiredFields = (("name",), ("id_number", "student_number"))
+REGISTRY: RequiredFields = tuple((name,) for name in REGISTRY_FIELDS)
 _MAX_NAMED = 40  # columns that one message names
 _SAMPLE_ROWS = 5_000  # rows of an unknown column that are sampled
 
 
 def rows_of_grid(
-    grid: Grid, wanted: Sequence[str], declared: Mapping[str, str] | None = None, needs: Needs = SUBMISSION
+    grid: Grid, wanted: Sequence[str], declared: Mapping[str, str] | None = None, needs: RequiredFields = SUBMISSION
 ) -> Collected:
     """Return one worksheet's rows, mapped to the `wanted` fields.
 
-    `declared` is `columns` of `cohort.toml`. A worksheet with people that lacks a group of `needs` gives no row and an
-    error note. One without people gives an info note.
+    `declared` is `columns` of `cohort.toml`. A worksheet with people that lacks a group of `needs` has no rows and an
+    error note, one without people an info note.
     """
     head = grid.values[: SEARCHED_ROWS + 3]
     header = find_header(head, declared_headings(declared or {}))
@@ -73,17 +73,17 @@ def rows_of_grid(
     if missing:
         return _refused(grid, header, body, columns, missing)
     notes = [*grid.notes, *_header_notes(grid, header)]
-    clash = [text for _, same in duplicates if (text := _clash(header, body, same))]
+    clash = [text for _, same in duplicates if (text := _duplicate_error(header, body, same))]
     if clash:
-        told = _empty(grid, *(_note(grid, "error", text, header.bottom) for text in clash))
-        return replace(told, columns=(replace(columns, refused=clash[0]),))
+        refused = _empty(grid, *(_note(grid, "error", text, header.bottom) for text in clash))
+        return replace(refused, columns=(replace(columns, refused=clash[0]),))
     return _map_rows(grid, header, body, wanted, notes, columns, fixed)
 
 
-def values_below(grid: Grid, source: SourceColumns, at: int) -> list[str]:
-    """Return the first filled values below a worksheet's headings in column `at`."""
-    below = grid.values[source.row :][:_SAMPLE_ROWS] if at >= 0 else []
-    return [text for row in below if at < len(row) and (text := row[at].strip())]
+def values_below(grid: Grid, source: SourceColumns, column: int) -> list[str]:
+    """Return the first non-blank values of a column below a worksheet's headings."""
+    below = grid.values[source.row :][:_SAMPLE_ROWS] if column >= 0 else []
+    return [text for row in below if column < len(row) and (text := row[column].strip())]
 
 
 def _refused(
@@ -104,8 +104,8 @@ def _refused(
     return replace(empty, columns=(replace(columns, refused=why),))
 
 
-def _note(grid: Grid, level: Level, message: str, at: int | None = None) -> Note:
-    return Note(level, grid.file, grid.sheet, 0 if at is None else at + 1, message)
+def _note(grid: Grid, level: Level, message: str, row: int | None = None) -> Note:
+    return Note(level, grid.file, grid.sheet, 0 if row is None else row + 1, message)
 
 
 def _empty(grid: Grid, *notes: Note) -> Collected:
@@ -143,7 +143,7 @@ def _header_notes(grid: Grid, header: Header) -> list[Note]:
     return notes
 
 
-def _clash(header: Header, body: pa.Table, same: list[int]) -> str:
+def _duplicate_error(header: Header, body: pa.Table, same: list[int]) -> str:
     first, *others = [_column(body, column) for column in same]
     if all(first.equals(other) for other in others):
         return ""
@@ -178,7 +178,7 @@ def _map_rows(
     numbers = np.arange(body.num_rows, dtype="int64") + header.bottom + 2
     places = {name: header.columns[name] for name in wanted if name in header.columns and name not in constants}
     # the registry decides about submissions, and nothing about itself
-    filtered = skipping.filter_rows(body, header, (grid.file, grid.sheet), doubted="submitted_at" in wanted)
+    filtered = skipping.filter_rows(body, header, (grid.file, grid.sheet), keep_numbered="submitted_at" in wanted)
     if isinstance(filtered, str):
         return _empty(grid, _note(grid, "error", filtered, header.bottom))
     kept = filtered.kept
@@ -187,7 +187,8 @@ def _map_rows(
         columns = {name: column.filter(pa.array(kept)) for name, column in columns.items()}
     values = pa.table(columns).to_pandas() if columns else pd.DataFrame(index=range(int(kept.sum())))
     absent = {name: pd.Series(constants.get(name, ""), values.index, "str") for name in wanted if name not in places}
-    place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[kept], "why": filtered.why[kept].astype("str")}
+    why = filtered.why[kept].astype("str")
+    place = {"file": grid.file, "sheet": grid.sheet, "row": numbers[kept], "why": why}
     rows = values.assign(**place, **absent)[[*place, *wanted]]
     extras, cells = _extras(grid, header, body, numbers, kept, wanted), _cells(grid, header, kept, places)
     notes = [*notes, *filtered.notes]
@@ -214,11 +215,13 @@ def _cells(grid: Grid, header: Header, kept: np.ndarray, places: Mapping[str, in
     names = {column: name for name, column in places.items()}
     below = header.bottom + 1
     items = [(c.row - below, c.column, c.kind, c.raw) for c in grid.cells if c.row >= below and c.column in names]
-    found = text_frame(["row", "column", "kind", "raw"], items, numbers=["row", "column"])
+    cells_below = text_frame(["row", "column", "kind", "raw"], items, numbers=["row", "column"])
     if grid.table_cells is not None and len(grid.table_cells):
         cells = grid.table_cells[grid.table_cells["column"].isin(list(names))]
-        found = pd.concat([found, cells.assign(row=cells["row"] + len(grid.values) - below)], ignore_index=True)
-    position = np.cumsum(kept) - 1
-    found = found[kept[found["row"].to_numpy(dtype="int64")]] if len(found) else found
-    frame = found.assign(at=position[found["row"].to_numpy(dtype="int64")], field=found["column"].map(names))
+        shifted = cells.assign(row=cells["row"] + len(grid.values) - below)
+        cells_below = pd.concat([cells_below, shifted], ignore_index=True)
+    if len(cells_below):
+        cells_below = cells_below[kept[cells_below["row"].to_numpy(dtype="int64")]]
+    at = (np.cumsum(kept) - 1)[cells_below["row"].to_numpy(dtype="int64")]
+    frame = cells_below.assign(at=at, field=cells_below["column"].map(names))
     return frame[CELLS].astype({"at": "int64", "field": "str", "kind": "str", "raw": "str"}).reset_index(drop=True)

@@ -99,11 +99,11 @@ def _read_people(cohort: Cohort, path: str, columns: dict[str, str], mistakes: l
     if missing:
         mistakes.append(f"{path}：缺少 {'、'.join(missing)} 列，请补上（应有 {'、'.join(columns.values())}）")
         return text_frame(columns)
-    places = {
+    indexes = {
         name: labels.index(clean_heading(label)) for name, label in columns.items() if clean_heading(label) in labels
     }
     rows = [
-        tuple(row[places[name]].strip() if name in places and places[name] < len(row) else "" for name in columns)
+        tuple(row[indexes[name]].strip() if name in indexes and indexes[name] < len(row) else "" for name in columns)
         for row in values[start + 1 :]
         if any(cell.strip() for cell in row)
     ]
@@ -126,19 +126,19 @@ def read_export(source: str) -> pd.DataFrame:
 def compare_registries(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each added or removed student and each changed field, by student number within school.
 
-    Columns are `DIFFERENCES`; change is added, removed or changed. An added or removed student has a blank field, and
-    college and class as new or old. A student whose number changed is one student.
+    Columns: `DIFFERENCES`. `change` is added, removed or changed. For added or removed students `field` is "", and
+    `new` or `old` is college and class. A student with a new student number is one student.
     """
-    before, after = _with_row_key(renumbered(old, new)), _with_row_key(new.assign(was=new["student_number"]))
-    common = before.index.intersection(after.index)
+    old_rows, new_rows = _with_row_key(renumbered(old, new)), _with_row_key(new.assign(was=new["student_number"]))
+    common = old_rows.index.intersection(new_rows.index)
     parts = [
-        _whole_rows(after.loc[after.index.difference(before.index)], "added", "new"),
-        _whole_rows(before.loc[before.index.difference(after.index)], "removed", "old"),
+        _added_or_removed(new_rows.loc[new_rows.index.difference(old_rows.index)], "added", "new"),
+        _added_or_removed(old_rows.loc[old_rows.index.difference(new_rows.index)], "removed", "old"),
     ]
-    sides = {"old": before.loc[common].stack(), "new": after.loc[common].stack()}
+    sides = {"old": old_rows.loc[common].stack(), "new": new_rows.loc[common].stack()}
     changed = pd.concat(sides, axis=1).rename_axis([*_ROW_KEY, "field"]).query("old != new").reset_index()
     changed = changed.assign(field=changed["field"].replace("was", "student_number"), change="changed")
-    parts.append(changed.join(after["name"], on=_ROW_KEY)[DIFFERENCES])
+    parts.append(changed.join(new_rows["name"], on=_ROW_KEY)[DIFFERENCES])
     rows = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
     order = rows["field"].map({name: at for at, name in enumerate(["", *fields.names()])})
     rows = rows.assign(order=order).sort_values(["school", "student_number", "order"], kind="stable")
@@ -154,10 +154,10 @@ def renumbered(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return old.assign(was=old["student_number"], student_number=pd.Series(numbers_now, index=old.index, dtype="str"))
 
 
-def _rows_missing_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+def _rows_missing_in(rows: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return key, ID number and index (`at`) of the rows that `others` lack, if their ID number is unique."""
     key = ["school", "student_number"]
-    missing = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key]))
+    missing = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(other[key]))
     candidates = rows[missing & (rows["id_number"] != "")][[*key, "id_number"]]
     candidates = candidates.assign(at=candidates.index, id_number=candidates["id_number"].str.upper())
     return candidates.drop_duplicates(["school", "id_number"], keep=False)
@@ -167,14 +167,14 @@ def _with_row_key(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(turn=rows.groupby(["school", "student_number"]).cumcount()).set_index(_ROW_KEY)
 
 
-def _whole_rows(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
+def _added_or_removed(rows: pd.DataFrame, change: str, side: str) -> pd.DataFrame:
     place = (rows["college"] + " " + rows["class_name"]).str.strip().to_numpy()
     columns = {"change": change, "field": "", "old": "", "new": ""} | {side: place}
     return rows.reset_index()[["school", "student_number", "name"]].assign(**columns)[DIFFERENCES]
 
 
 def masked_differences(differences: pd.DataFrame) -> pd.DataFrame:
-    """Mask ID numbers and exam numbers for the screen: first and last characters stay."""
+    """Mask ID numbers and exam numbers for the screen, except their first and last characters."""
     secret = differences["field"].isin(["id_number", "exam_number"])
     hidden = {
         side: differences[side].where(~secret, differences[side].str.replace(r"(?<=.{3}).(?=.{4})", "*", regex=True))

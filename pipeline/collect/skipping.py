@@ -1,4 +1,4 @@
-"""Rows below a header that are no person: totals, examples, repeated headers, remarks. Each one is reported."""
+"""Skip rows below a header that are no person: totals, examples, repeated headers, remarks. Each one is reported."""
 
 # pyarrow ships no types:
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false
@@ -58,7 +58,7 @@ _MAX_DOUBTFUL = 2_000_000  # rows that are checked one by one: more than an Exce
 
 
 class FilteredRows(NamedTuple):
-    """The rows below a header: a mask of those `kept`, `why` each is no person's, the `skipped` ones, and notes."""
+    """The rows below a header: `kept` is a mask, `why` the reason of each row to be skipped, `skipped` a table."""
 
     kept: np.ndarray
     why: np.ndarray
@@ -66,10 +66,10 @@ class FilteredRows(NamedTuple):
     notes: list[Note]
 
 
-def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, doubted: bool) -> FilteredRows | str:
-    """Return the rows below a header of `place` (file, worksheet), or a Chinese message why none can be read.
+def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, keep_numbered: bool) -> FilteredRows | str:
+    """Return the rows below a header of `place` (file, worksheet), or the Chinese reason why none can be read.
 
-    With `doubted`, rows with a number are kept for the registry to decide about. Else a row with a masked name is kept.
+    With `keep_numbered`, rows with a number are kept, and the registry decides. Else a row with a masked name is kept.
     """
     blank = _blank_rows(body)
     doubtful = np.flatnonzero(_doubtful_rows(body, header) & ~blank)
@@ -78,25 +78,24 @@ def filter_rows(body: pa.Table, header: Header, place: tuple[str, str], *, doubt
     why = _skip_reasons(body, header, doubtful)
     _mark_withdrawn(body, header, why)
     first, notes = header.bottom + 2, list[Note]()
-    others = np.flatnonzero(why == _OTHER_TABLE)
-    if len(others):
-        why[others[0] :] = _OTHER_TABLE
+    other_headers = np.flatnonzero(why == _OTHER_TABLE)
+    if len(other_headers):
+        why[other_headers[0] :] = _OTHER_TABLE
         message = "这一行是另一个表头，各列的顺序与上面的不同，从这一行起未读取。请移到另一个工作表"
-        notes.append(Note("error", *place, int(others[0]) + first, message))
+        notes.append(Note("error", *place, int(other_headers[0]) + first, message))
     kept = ~blank & (why == "")
     numbered = ~blank & _with_numbers(body, header, why)
-    kept |= numbered if doubted else numbered & (why == _MASKED_NAME)
-    rest = np.flatnonzero(~blank & ~kept)
-    rows = (
-        (*place, int(at) + first, why[at], number) for at, number in zip(rest, _numbers_in(body, rest), strict=True)
-    )
+    kept |= numbered if keep_numbered else numbered & (why == _MASKED_NAME)
+    skipped = np.flatnonzero(~blank & ~kept)
+    numbers = zip(skipped, _numbers_in(body, skipped), strict=True)
+    rows = ((*place, int(row) + first, why[row], number) for row, number in numbers)
     return FilteredRows(kept, why, text_frame(SKIPPED, rows, ["row"]), notes)
 
 
 def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether rows are people: an ID number, or three with number and name.
+    """Return whether rows look like people: one has an ID number, or three have number and name.
 
-    The examples of the collection workbook and the columns with the heading 示例 are left out.
+    The examples of the collection workbook and columns with the heading 示例 are ignored.
     """
     samples = {field.example for field in fields.fields().values()}
     columns = {at for row in rows for at, cell in enumerate(row) if _EXAMPLE.search(cell.strip())}
@@ -111,10 +110,10 @@ def looks_like_people(rows: Sequence[Sequence[str]]) -> bool:
 def _blank_rows(body: pa.Table) -> np.ndarray:
     """Return a mask of the rows without text."""
     blank = np.ones(body.num_rows, dtype=bool)
-    for at in filled_columns(body):
+    for column in filled_columns(body):
         if not blank.any():
             break
-        blank &= np.asarray(pc.equal(body.column(at), ""))
+        blank &= np.asarray(pc.equal(body.column(column), ""))
     return blank
 
 
@@ -132,30 +131,30 @@ def _doubtful_rows(body: pa.Table, header: Header) -> np.ndarray:
 
 
 def _skip_reasons(body: pa.Table, header: Header, doubtful: np.ndarray) -> np.ndarray:
-    """Return for every row why it is no person's, or "". Only `doubtful` rows are checked."""
+    """Return for each row the reason to skip it, or "". Only `doubtful` rows are checked."""
     why = np.full(body.num_rows, "", dtype=object)
     if not len(doubtful):
         return why
     filled = filled_columns(body)
-    layout = _RowLayout.of(header, filled)
+    layout = _RowLayout.from_header(header, filled)
     filled_table = body.select(filled)  # a stray heading may make thousands of blank columns
     for start in range(0, len(doubtful), _PORTION_ROWS):
         rows = doubtful[start : start + _PORTION_ROWS]
         columns = [column.to_pylist() for column in filled_table.take(pa.array(rows)).columns]
-        for at, cells in zip(rows, zip(*columns, strict=True), strict=True):
-            why[at] = _reason(cells, layout, near_top=bool(at < _TOP_ROWS))
+        for row, cells in zip(rows, zip(*columns, strict=True), strict=True):
+            why[row] = _reason(cells, layout, near_top=bool(row < _TOP_ROWS))
     return why
 
 
 def _mark_withdrawn(body: pa.Table, header: Header, why: np.ndarray) -> None:
-    """Write into `why` the rows that a form tool marks as withdrawn or rejected (`Export.states`)."""
+    """Set `why` for rows that a form tool marks as withdrawn or rejected (`Export.states`)."""
     states = {heading: words for export in header.dictionary.exports for heading, words in export.states.items()}
     for column, label in header.labels.items():
         words = states.get(clean_heading(label))
         if words and column < body.num_columns:
             values = body.column(column).to_pandas().str.strip()
-            for at in np.flatnonzero(values.isin(list(words)).to_numpy() & (why == "")):
-                why[at] = f"{_WITHDRAWN}（{label}：{values.iloc[at]}）"
+            for row in np.flatnonzero(values.isin(list(words)).to_numpy() & (why == "")):
+                why[row] = f"{_WITHDRAWN}（{label}：{values.iloc[row]}）"
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ class _RowLayout:
     """How many cells of a repeated header may differ from it. Negative if the header is too short to compare."""
 
     @classmethod
-    def of(cls, header: Header, filled: list[int]) -> _RowLayout:
+    def from_header(cls, header: Header, filled: list[int]) -> _RowLayout:
         index = {column: at for at, column in enumerate(filled)}
         position = {name: index[column] for name, column in header.columns.items() if column in index}
         labels = [(index[column], clean_heading(label)) for column, label in header.labels.items() if column in index]
@@ -180,13 +179,13 @@ class _RowLayout:
 
 
 def _with_numbers(body: pa.Table, header: Header, why: np.ndarray) -> np.ndarray:
-    """Return a mask of skipped rows with a student's or ID number, without withdrawn and unread ones."""
+    """Return a mask of skipped rows with a student or ID number. Withdrawn and unread rows are left out."""
     numbered = np.zeros(body.num_rows, dtype=bool)
     for name in _NUMBERS:
         place = header.columns.get(name, body.num_columns)
         if place < body.num_columns:
             numbered |= np.asarray(pc.match_substring_regex(body.column(place), _THREE_DIGITS))
-    withdrawn = np.array([str(each).startswith(_WITHDRAWN) for each in why], dtype=bool)
+    withdrawn = np.array([str(reason).startswith(_WITHDRAWN) for reason in why], dtype=bool)
     return numbered & (why != "") & (why != _OTHER_TABLE) & ~withdrawn
 
 
@@ -197,13 +196,13 @@ def _numbers_in(body: pa.Table, rows: np.ndarray) -> list[str]:
     numbers = pd.Series("", index=range(len(rows)), dtype="str")
     filled_table = body.select(filled_columns(body)).take(pa.array(rows))
     for column in filled_table.columns:
-        found = column.to_pandas().str.extract(_LONG_DIGITS, expand=False).fillna("")
-        numbers = numbers.where(numbers != "", found)
+        numbers_found = column.to_pandas().str.extract(_LONG_DIGITS, expand=False).fillna("")
+        numbers = numbers.where(numbers != "", numbers_found)
     return [mask(number) for number in numbers]
 
 
 def with_people(collected: Collected, people: np.ndarray) -> Collected:
-    """Return `collected` with only the rows of the mask `people`; the others are added to `skipped`."""
+    """Return `collected` with the rows of the mask `people`. The others are moved to `skipped`."""
     rows = collected.rows
     rescued = rows[people & (rows["why"] != "").to_numpy()]
     message = "这一行像{}，但学号或身份证号码在学籍中，按学生的提交读取"
@@ -259,11 +258,11 @@ def _reason(cells: Sequence[str], layout: _RowLayout, *, near_top: bool) -> str:
 
 
 def _is_hint_row(filled: list[str], name: str) -> bool:
-    """Return whether a row explains how to fill in: by its first cell, or half of its cells if none is a name."""
+    """Return whether a row has instructions: in its first cell, or in half of its cells if it has no name."""
     if _HINTS.match(filled[0].strip()):
         return True
-    named = bool(_NAME.fullmatch(name)) and not _HINT.search(name)
-    return not named and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled)
+    has_name = bool(_NAME.fullmatch(name)) and not _HINT.search(name)
+    return not has_name and sum(bool(_HINT.search(cell)) for cell in filled) * 2 >= len(filled)
 
 
 def _repeats_header(cells: Sequence[str], layout: _RowLayout) -> bool:
@@ -278,11 +277,11 @@ def _repeats_header(cells: Sequence[str], layout: _RowLayout) -> bool:
 
 
 def _heads_other_table(cells: Sequence[str], layout: _RowLayout) -> bool:
-    found = {at: name for at, cell in enumerate(cells) if cell and (name := field_of_heading(cell))}
+    headings = {at: name for at, cell in enumerate(cells) if cell and (name := field_of_heading(cell))}
     labels = dict(layout.labels)
-    return set(found.values()) >= _KEYS and any(
+    return set(headings.values()) >= _KEYS and any(
         name != layout.fields.get(at) and not labels.get(at, "").endswith(clean_heading(cells[at]))
-        for at, name in found.items()
+        for at, name in headings.items()
     )
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline import fields
 from pipeline.collect.header import Header
-from pipeline.collect.headings import Right, clean_heading, likely_field, near_field
+from pipeline.collect.headings import Basis, clean_heading, likely_field, similar_field
 from pipeline.knowledge.codes import without_placeholders
 from pipeline.knowledge.identifiers import IdNumbers
 from pipeline.knowledge.regions import LEVELS, split_regions
@@ -38,10 +38,10 @@ class SourceColumn:
     `field` is what it is read as ("" for nothing), `right` how that is known, `likely` the field to ask about.
     """
 
-    at: int
+    index: int
     heading: str
     field: str = ""
-    right: Right = ""
+    basis: Basis = ""
     likely: str = ""
 
 
@@ -95,7 +95,7 @@ def resolved(
     columns: list[SourceColumn] = []
     for at, label in header.labels.items():
         name, likely = read.get(at, ""), likely_field(label) if at in asked_columns else ""
-        columns.append(SourceColumn(at, label, name, header.rights.get(name, ""), likely))
+        columns.append(SourceColumn(at, label, name, header.basis.get(name, ""), likely))
     columns += [SourceColumn(-1, value, name, "declared") for name, value in fixed.items()]
     exports = tuple(export.name for export in header.dictionary.exports)
     joined = _joined_levels(header, body)
@@ -132,7 +132,7 @@ def _option_numbers(header: Header, body: pa.Table) -> list[str]:
         return []
     found: list[str] = []
     for name, field in fields.fields().items():
-        if field.type == "code" and name in header.columns and header.rights.get(name) != "declared":
+        if field.type == "code" and name in header.columns and header.basis.get(name) != "declared":
             values = without_placeholders(name, _values_of(header, body, name), None)
             filled = values[values != ""]
             if len(filled) and filled.str.fullmatch("[0-9]{1,2}").all():
@@ -144,12 +144,12 @@ def _with_id_column(header: Header, samples: Mapping[int, pd.Series]) -> Header:
     """Return the header plus the one nearly named column that right check characters prove to be 身份证号码."""
     if "id_number" in header.columns:
         return header
-    candidates = [at for at, label in header.unknown.items() if near_field(label) == "id_number" and at in samples]
+    candidates = [at for at, label in header.unknown.items() if similar_field(label) == "id_number" and at in samples]
     proved = [at for at in candidates if are_id_numbers(samples[at])]
     if len(proved) != 1:
         return header
-    right_of: dict[str, Right] = {**header.rights, "id_number": "values"}
-    return replace(header, columns={**header.columns, "id_number": proved[0]}, rights=right_of)
+    basis_of: dict[str, Basis] = {**header.basis, "id_number": "values"}
+    return replace(header, columns={**header.columns, "id_number": proved[0]}, basis=basis_of)
 
 
 def are_id_numbers(values: pd.Series) -> bool:
@@ -224,7 +224,7 @@ def number_questions(sources: Iterable[SourceColumns]) -> list[str]:
 
 def headings_found(sources: Iterable[SourceColumns]) -> str:
     """Return the headings of sources for a message."""
-    headings = list(dict.fromkeys(c.heading for source in sources for c in source.columns if c.at >= 0))
+    headings = list(dict.fromkeys(c.heading for source in sources for c in source.columns if c.index >= 0))
     more = f" 等 {len(headings)} 列" if len(headings) > _MAX_LISTED else ""
     return "、".join(map(shortened, headings[:_MAX_LISTED])) + more
 

@@ -91,7 +91,7 @@ def _message(
         attachments += (Attachment(f"名单_{people.as_of:%Y%m%d}.xlsx", workbook, XLSX),)
     role = _ROLES[recipient.kind]
     requests = _requests(people, role)
-    remaining = f"还有 {format_count(people.left)} 人等待处理" if people.left else "全部完成"
+    remaining = f"还有 {format_count(people.remaining)} 人等待处理" if people.remaining else "全部完成"
     headline = "，".join(f"{task['text']} {task['number']} {task['unit']}" for task in requests) or remaining
     readers, day = "、".join(map(_cut, recipient.names[:3])), month_day(people.as_of)
     values = {
@@ -106,7 +106,7 @@ def _message(
         "whose": role.scope_word,
         "attached": [attachment.name for attachment in attachments],
         "group_message": _group_message(cohort, people),
-        "left_undone": _REMAINING_NOTE if people.left else "",
+        "left_undone": _REMAINING_NOTE if people.remaining else "",
     }
     listed = tuple(_cut_row(row) for row in people.chase if row.status not in role.unlisted)
     html, text = _within_limit(cohort, values, listed)

@@ -1,6 +1,6 @@
 """The meaning of an answer: code tables, the office's aliases, and placeholders, which count as blank.
 
-A cohort's `FIELD.csv` replaces ours in `expectations/codes` (code, label, aliases, source; `docs/code-tables.md`).
+A cohort's `FIELD.csv` replaces the one in `expectations/codes` (code, label, aliases, source; `docs/code-tables.md`).
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from pipeline.resources import expectation_rows
 CODE_COLUMNS = ("code", "label", "aliases", "source")
 
 SPECIAL: dict[str, dict[str, frozenset[str]]] = {"education_level": {"研究生": frozenset({"硕士研究生", "博士研究生"})}}
-"""By field: general terms that are accepted, and the labels that each covers (fields.csv, note of education_level)."""
+"""By field: accepted general terms, and the labels that each covers (fields.csv, note of education_level)."""
 
 
 def covers(field: str, word: pd.Series, label: pd.Series) -> pd.Series:
-    """Return where `word` is a general term, such as 研究生, that covers `label`."""
-    found = pd.Series(False, index=word.index)
+    """Return a mask of rows whose `word` is a general term, such as 研究生, that covers `label`."""
+    covered = pd.Series(False, index=word.index)
     for special, labels in SPECIAL.get(field, {}).items():
-        found |= (word == special) & label.isin(list(labels))
-    return found
+        covered |= (word == special) & label.isin(list(labels))
+    return covered
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class CodeTable:
         return by_distinct(values, self._meaning)
 
     def known(self, values: pd.Series) -> pd.Series:
-        """Return whether each answer is a label or an alias. Blank is true (`FIELD.required` judges it)."""
+        """Return whether each answer is a label or an alias. True for blank, which `FIELD.required` judges."""
         accepted = {"", *self.words.values(), *SPECIAL.get(self.field, ())}
         return flag_by_distinct(values, lambda value: self._meaning(value) in accepted)
 
@@ -68,10 +68,10 @@ class CodeTable:
 
     def _with_code(self, value: str) -> str:
         """Return the label of an answer with its code, such as 31-本科 or 英语(English); "" if the two disagree."""
-        found = _WITH_CODE.fullmatch(value.strip())
-        if found is None:
+        match = _WITH_CODE.fullmatch(value.strip())
+        if match is None:
             return ""
-        word, code = found["word"] or found["front"], found["code"] or found["behind"]
+        word, code = match["word"] or match["front"], match["code"] or match["behind"]
         label = self.words.get(_fold(word), "")
         if code.isascii() and code[0].isdigit():
             return label if self._labels_by_code.get(_without_zeros(code), label) == label else ""
@@ -100,9 +100,9 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
     tables = dict(_built_in())
     if folder is None or not folder.is_dir():
         return tables
-    known = {*tables, *fields.names()}
-    inner = list((folder / "codes").glob("*.csv"))
-    paths = [path for path in folder.glob("*.csv") if path.stem in known] + inner
+    field_names = {*tables, *fields.names()}
+    nested = list((folder / "codes").glob("*.csv"))
+    paths = [path for path in folder.glob("*.csv") if path.stem in field_names] + nested
     stems = [path.stem for path in paths]
     replacements, mistakes = dict[str, CodeTable](), list[str]()
     for path in sorted(paths):
@@ -112,8 +112,8 @@ def load_codes(folder: Path | None = None) -> dict[str, CodeTable]:
             mistakes += error.mistakes
     mistakes += [
         f"codes/{path.name}：没有字段 {path.stem}，请用字段名作文件名（见 fields.csv），如 ethnicity.csv"
-        for path in sorted(inner)
-        if path.stem not in known
+        for path in sorted(nested)
+        if path.stem not in field_names
     ]
     mistakes += [
         f"字段 {stem} 有两张代码表（{stem}.csv 和 codes/{stem}.csv），请保留一张"
@@ -131,7 +131,7 @@ def _built_in() -> dict[str, CodeTable]:
 
 
 def office_rows(path: Path, columns: Iterable[str], required: str) -> list[tuple[int, dict[str, str]]]:
-    """Return line and stripped `columns` of each row of an office's CSV, which has at least the column `needed`.
+    """Return line and stripped `columns` of each row of an office's CSV, which must have the column `required`.
 
     Raises ConfigurationError, with file and line, if the file cannot be read as such a table.
     """
@@ -189,18 +189,18 @@ ALIAS_COLUMNS = ("field", "word", "meant")
 
 
 def read_aliases(folder: Path | None) -> dict[tuple[str, str], str]:
-    """Return what each word of a field means, {} without a table. Raises ConfigurationError with the line."""
+    """Return the meaning of each (field, word); {} without a table. Raises ConfigurationError with file and line."""
     path = folder / ALIASES if folder else None
     if path is None or not path.is_file():
         return {}
     rows = office_rows(path, ALIAS_COLUMNS, "field")
-    wrong = [
+    mistakes = [
         f"{ALIASES} 第 {line} 行：应有 {','.join(ALIAS_COLUMNS)} 三列，字段名见 fields.csv"
         for line, row in rows
         if row["field"] not in fields.fields() or not row["word"] or not row["meant"]
     ]
-    if wrong:
-        raise ConfigurationError(wrong, where=str(path))
+    if mistakes:
+        raise ConfigurationError(mistakes, where=str(path))
     return {(row["field"], row["word"]): row["meant"] for _, row in rows}
 
 
@@ -209,9 +209,9 @@ _PUNCTUATION = r"[!-/:-@\[-`{-~]*"
 
 
 def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) -> pd.Series:
-    """Return repaired values, blank where they are no answer (`expectations/placeholders.csv`).
+    """Return values with placeholders (`expectations/placeholders.csv`) replaced by blanks.
 
-    Brackets, width, case and spaces do not count. Punctuation alone is no answer; a word of the code table is one.
+    Brackets, width, case and spaces are ignored. Punctuation alone is a placeholder, a word of the code table is not.
     """
     size = lengths(values)
     short = np.flatnonzero((size > 0) & (size <= _MAX_BYTES) & fits_pattern(values, _candidate_pattern()))
@@ -230,7 +230,7 @@ def without_placeholders(name: str, values: pd.Series, table: CodeTable | None) 
 def _candidate_pattern() -> str:
     """Return a pattern (RE2) that every placeholder fits: signs, a word between signs, or any unusual character.
 
-    `_is_nothing` decides. Asking it of every distinct value took a tenth of the time of reading a sheet.
+    `_is_placeholder` decides. Calling it for every distinct value took a tenth of the time of reading a sheet.
     """
     words = "|".join(sorted({re.escape(word) for words in _placeholder_words().values() for word in words}))
     return rf"(?is).*[^!-~\x{{4e00}}-\x{{9fff}}].*|{_PUNCTUATION}(?:{words})?{_PUNCTUATION}"

@@ -1,4 +1,4 @@
-"""Phones and e-mail addresses. Every `_ok` function is true on blank (`FIELD.required`).
+"""Phones and e-mail addresses. Every `_ok` function returns true for blank, which `FIELD.required` judges.
 
 Sources: the ministry's numbering plan (mobile: 11 digits from 1 and 3 to 9; landline: area code and 7 or 8 digits), and
 the tables in `expectations/contacts/`.
@@ -25,7 +25,7 @@ _SERVICE = r"[48]00-?[0-9]{3}-?[0-9]{4}"
 _PHONE = rf"{_MOBILE}|{_LANDLINE}|{_LOCAL_ONLY}|{_SERVICE}"
 _SIGNS = str.maketrans("（）－–‐‑‒—―−：．", "()--------:.")
 _SEPARATORS = re.compile(r"[/、;；,，|或]+|\s{2,}")
-_BEFORE_LABEL = re.compile(r"(?<=[0-9]) ?(?=[\u4e00-\u9fff]+[: ]*[0-9])")
+_LABEL_GAP = re.compile(r"(?<=[0-9]) ?(?=[\u4e00-\u9fff]+[: ]*[0-9])")
 _REMARK = re.compile(r"\([^()0-9]*\)")
 _LABEL_BEFORE = re.compile(
     r"^(?:(?:tel(?:ephone)?|phone|mobile|mob|cell)\b\.?|[\u4e00-\u9fff]+(?:[/、&][\u4e00-\u9fff]+)*)?[:=. ]*"
@@ -43,14 +43,14 @@ _LANDLINE_PARTS = re.compile(
 
 
 def telephones(value: str) -> str:
-    """Return a cell's telephone numbers as they are dialled, separated by /, or a cell of anything else unchanged.
+    """Return the telephone numbers of a cell in standard form, separated by /. Any other cell is unchanged.
 
-    A landline is area code, hyphen, number, 转 extension. Country code, spaces, labels (手机：), remarks (（父亲）) go.
+    A landline is area code, hyphen, number, 转 extension. Without country code, spaces, labels (手机：), remarks.
     """
     number = _telephone(value)
     if number:
         return number
-    for parts in (_SEPARATORS.split(value), _BEFORE_LABEL.split(value), value.split()):
+    for parts in (_SEPARATORS.split(value), _LABEL_GAP.split(value), value.split()):
         numbers = [_telephone(part) for part in parts if part.strip()]
         if numbers and all(numbers):
             return "/".join(dict.fromkeys(numbers))
@@ -70,25 +70,25 @@ def _telephone(value: str) -> str:
 
 
 def _landline(bare: str) -> str:
-    found = _LANDLINE_PARTS.fullmatch(bare)
-    if not found:
+    match = _LANDLINE_PARTS.fullmatch(bare)
+    if not match:
         return ""
-    extension = found["extension"] or found["bracketed"]
-    area = f"{found['area']}-" if found["area"] else ""
-    return f"{area}{found['first']}{found['last']}" + (f"转{extension}" if extension else "")
+    extension = match["extension"] or match["bracketed"]
+    area = f"{match['area']}-" if match["area"] else ""
+    return f"{area}{match['first']}{match['last']}" + (f"转{extension}" if extension else "")
 
 
 def mobile_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value is a mainland mobile number. A leading +86, spaces and hyphens are no fault."""
+    """Return whether each value is a mainland mobile number. A leading +86, spaces and hyphens are allowed."""
     return _check(
         values, fits_pattern(values, rf"|{_MOBILE}"), lambda value: bool(re.fullmatch(_MOBILE, _telephone(value)))
     )
 
 
 def family_phone_ok(values: pd.Series) -> pd.Series:
-    """Return whether each value is mobile, 400, 800 or landline numbers. `area_code_state` judges area codes."""
+    """Return whether each value consists of mobile, 400, 800 or landline numbers. Area codes: `area_code_state`."""
     plain = fits_pattern(values, rf"|{_MOBILE}|{_LANDLINE}")
-    return _check(values, plain, lambda value: all(re.fullmatch(_PHONE, one) for one in telephones(value).split("/")))
+    return _check(values, plain, lambda value: all(re.fullmatch(_PHONE, part) for part in telephones(value).split("/")))
 
 
 def _check(values: pd.Series, usual: Bools, check: Callable[[str], bool]) -> pd.Series:
@@ -99,7 +99,7 @@ def _check(values: pd.Series, usual: Bools, check: Callable[[str], bool]) -> pd.
 
 
 def area_code_state(values: pd.Series) -> pd.Series:
-    """Return the fault of each landline's area code: "missing", "abolished", "unknown" (never existed) or ""."""
+    """Return the fault of each landline's area code: "missing", "abolished", "unknown" (never existed), or ""."""
     mobile = fits_pattern(values, rf"|{_MOBILE}")
     return by_distinct(values.where(~flag(values, mobile), ""), _area_code_state, ~mobile)
 

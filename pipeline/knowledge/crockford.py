@@ -16,7 +16,7 @@ def encode_base32(value: bytes) -> str:
 
 
 def decode_base32(typed: str) -> str:
-    """Return typed text in the form of `encode_base32`. Width, case, hyphens, spaces and look-alikes do not count."""
+    """Return typed text in the form of `encode_base32`. Width, case, hyphens, spaces and look-alikes are ignored."""
     plain = unicodedata.normalize("NFKC", typed).upper().translate(_LOOKALIKES)
     letters = "".join(letter for letter in plain if letter in _ALPHABET)
     return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))

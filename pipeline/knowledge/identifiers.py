@@ -3,8 +3,8 @@
 GB 11643-1999: 18 characters (six of region, eight of birth, three of order, odd for men; check character by ISO 7064
 MOD 11-2). 居民身份证 of the first generation: 15 digits, two for the year. 港澳台居民居住证 (State Council order 2018):
 81, 82, 83 and 0000. Foreigners: the card of 2023 (9, two digits of place, three of ISO 3166 nationality, then as GB
-11643), the older one (three letters, twelve digits). Every `_ok` function is true on blank and damaged numbers: other
-rules judge them.
+11643), the older one (three letters, twelve digits). Every `_ok` function returns true for blank and damaged numbers:
+other rules judge them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FORMS = [
     ("", ""),
     ("damaged", r"[1-9](?:\.[0-9]+)?[Ee]\+?1[0-9]"),
 ]
-"""Each kind and how it is written. The first form that fits says what a number is."""
+"""Kinds and their patterns. The first pattern that fits decides the kind."""
 _FORMS_OF_18, _OLD15, _OLD_CARD = (0, 1, 2, 3), 4, 5
 _KINDS = [*(kind for kind, _ in _FORMS), "malformed"]
 _GENDERS = ["", "男", "女"]
@@ -43,18 +43,18 @@ class IdNumbers:
     def __init__(self, values: pd.Series) -> None:
         self._values = values
         self._forms = np.full(len(values), len(_FORMS), dtype=np.int8)
-        rest = np.arange(len(values))
+        remaining = np.arange(len(values))
         for form, (_, pattern) in enumerate(_FORMS):
-            fits = fits_pattern(values.iloc[rest], pattern)
-            self._forms[rest[fits]] = form
-            rest = rest[~fits]
-            if not len(rest):
+            fits = fits_pattern(values.iloc[remaining], pattern)
+            self._forms[remaining[fits]] = form
+            remaining = remaining[~fits]
+            if not len(remaining):
                 break
         self._is_18 = np.isin(self._forms, _FORMS_OF_18)
 
     @cached_property
     def kind(self) -> pd.Series:
-        """What each number is: "", resident, old15, residence_permit, foreigner, damaged or malformed."""
+        """The kind of each number: "", resident, old15, residence_permit, foreigner, damaged or malformed."""
         return take_texts(self._forms, _KINDS, self._values.index)
 
     def _has_kind(self, *kinds: str) -> Bools:
@@ -66,7 +66,7 @@ class IdNumbers:
 
     @cached_property
     def format_ok(self) -> pd.Series:
-        """Whether each number has a form that is issued today. Fifteen digits are not."""
+        """Whether each number has a form that is issued today. False for 15 digits."""
         return ~self.is_kind("malformed", "old15")
 
     @cached_property
@@ -76,15 +76,15 @@ class IdNumbers:
 
     @cached_property
     def checksum_ok(self) -> pd.Series:
-        """Whether the check character of each 18-character number is right. Other forms have none and are true."""
+        """Whether the check character of each 18-character number is correct. True for other forms."""
         results = np.ones(len(self._values), dtype=bool)
-        given = byte_matrix(self._values[self._is_18], 18)
-        results[self._is_18] = _check_bytes(given) == np.where(given[:, 17] == ord("x"), ord("X"), given[:, 17])
+        digits = byte_matrix(self._values[self._is_18], 18)
+        results[self._is_18] = _check_bytes(digits) == np.where(digits[:, 17] == ord("x"), ord("X"), digits[:, 17])
         return flag(self._values, results)
 
     @cached_property
     def birth_dates(self) -> np.ndarray:
-        """The date of birth in each number (datetime64[D]); NaT if it has none that exists."""
+        """The date of birth in each number (datetime64[D]), NaT if there is no valid one."""
         born = np.full(len(self._values), np.datetime64("NaT"), dtype="datetime64[D]")
         for rows, start in ((self._is_18, 6), (self._forms == _OLD15, 6), (self._forms == _OLD_CARD, 7)):
             digits = self._values[rows].str[start : start + (8 if rows is self._is_18 else 6)]
@@ -98,27 +98,27 @@ class IdNumbers:
 
     @property
     def has_birth_date(self) -> pd.Series:
-        """Whether each number has a date of birth that exists."""
+        """Whether each number has a valid date of birth."""
         return flag(self._values, ~np.isnat(self.birth_dates))
 
     def birth_ok(self, months: pd.Series | None = None) -> pd.Series:
-        """Return whether digits 7-14 are a date, of an age of 14 to 70 in the month YYYY-MM if given (rules.csv)."""
+        """Return whether digits 7-14 are a date. With `months` (YYYY-MM) the age then must be 14 to 70 (rules.csv)."""
         checked = self._has_kind("resident", "residence_permit", "foreigner")
-        real = ~np.isnat(self.birth_dates)
-        results = ~checked | real
+        exists = ~np.isnat(self.birth_dates)
+        results = ~checked | exists
         if months is not None:
             positions, distinct_months = distinct(months)
             distinct_months = [month if len(month) == 7 else "" for month in distinct_months]
             dates = pd.to_datetime(np.array(distinct_months, dtype=object), format="%Y-%m", errors="coerce")
             graduated = dates.to_numpy().astype("datetime64[M]")[positions]
-            comparable = checked & real & ~np.isnat(graduated)
+            comparable = checked & exists & ~np.isnat(graduated)
             years = (graduated - self.birth_dates.astype("datetime64[M]"))[comparable].astype(np.int64) // 12
             results[comparable] = (years >= 14) & (years <= 70)
         return flag(self._values, results)
 
     @cached_property
     def gender(self) -> pd.Series:
-        """男 or 女 by the order digit of each number; "" for older foreigners' cards, which have none."""
+        """男 or 女 by the order digit of each number. "" for older foreigners' cards, which have none."""
         genders = np.zeros(len(self._values), dtype=np.int8)
         for rows, position in ((self._is_18, 16), (self._forms == _OLD15, 14)):
             genders[rows] = np.where(self._values[rows].str[position].isin([*"13579"]), 1, 2)
@@ -137,7 +137,7 @@ class IdNumbers:
 
 
 def damaged(values: pd.Series) -> pd.Series:
-    """Return which numbers of any kind a spreadsheet kept as numbers, without their last digits: 1.34303E+13."""
+    """Return which values are numbers that a spreadsheet stored without their last digits: 1.34303E+13."""
     return flag(values, fits_pattern(values, r"[1-9](?:\.[0-9]+)?[Ee]\+?[0-9]{1,2}"))
 
 
@@ -157,14 +157,14 @@ def _check_bytes(digits: Bytes) -> Bytes:
 
 
 def to_18(values15: pd.Series) -> pd.Series:
-    """Return fifteen-digit numbers in their eighteen-digit form; others unchanged."""
+    """Return 15-digit numbers in their 18-digit form. Others are unchanged."""
     old = flag(values15, fits_pattern(values15, "[0-9]{15}"))
     first17 = values15.str[:6] + "19" + values15.str[6:]
     return values15.where(~old, first17 + check_character(first17))
 
 
 def id_prefix(values: pd.Series) -> pd.Series:
-    """Return the first 15 digits of a damaged number, else "" (traps.md). Mantissas under 10 digits have lost them."""
+    """Return the first 15 digits of a damaged number, else "" (traps.md). Mantissas under 10 digits are too short."""
     damaged_18 = flag(values, fits_pattern(values, r"[1-9]\.[0-9]+[Ee]\+?17"))
     digits = values.str.replace(r"[Ee].*$", "", regex=True).str.replace(".", "", regex=False)
     enough = digits.str.len().between(_MIN_DIGITS, 17)

@@ -1,4 +1,4 @@
-"""Names: cleaned, judged, made comparable. An ID card has Han characters with U+00B7, or Latin letters and spaces.
+"""Names: cleaning, validity, comparison keys. ID cards have Han characters with U+00B7, or Latin letters and spaces.
 
 Words such as Null, NA and 无 are names. Sources of look-alikes: Unicode's EquivalentUnifiedIdeograph.txt (radicals
 supplement), its compatibility mappings, and the private-use characters of GBK and GB18030 (rows FE50 to FEA0), which
@@ -56,7 +56,7 @@ _MAX_READINGS = 512  # of one name
 
 
 def clean_name(values: pd.Series) -> pd.Series:
-    """Return each name as on the card: look-alikes replaced, U+00B7 as dot, no spaces beside Han characters."""
+    """Return each name as on the card: look-alikes replaced, U+00B7 as dot, no spaces next to Han characters."""
     return by_distinct(values, _clean, ~fits_pattern(values, _USUAL))
 
 
@@ -71,7 +71,7 @@ def name_ok(values: pd.Series) -> pd.Series:
 
 
 def equal_names(values: pd.Series) -> pd.Series:
-    """Return the form in which identity and record compare names: Latin without joints and case, Han as it is."""
+    """Return the form of names that rules compare: Latin without separators and case, Han unchanged."""
     letters = fits_pattern(values, rf"(?s).*[{LATIN}].*")
     return by_distinct(values, lambda name: _LATIN_SEPARATORS.sub("", name).casefold() or name, letters)
 
@@ -83,7 +83,7 @@ def name_latin(values: pd.Series) -> pd.Series:
 
 @lru_cache(maxsize=200_000)
 def matching_key(name: str) -> str:
-    """Return a key for matching only: traditional as simplified, no dots, spaces and case (徐乾 gives 徐干)."""
+    """Return a key for matching only: simplified characters, no dots, spaces or case (徐乾 gives 徐干)."""
     compact = "".join(name.split()).replace(DOT, "").casefold()
     return "".join(_simplified(character) for character in compact)
 
@@ -104,13 +104,13 @@ def _simplify():  # noqa: ANN202  # the library has no types
 
 @lru_cache(maxsize=50_000)
 def pinyin_readings(name: str) -> frozenset[str]:
-    """Return the toneless pinyin readings of a name, with surname readings: at most the first 512."""
+    """Return the toneless pinyin readings of a name, surname readings included. At most the first 512."""
     readings = [_readings(character) for character in matching_key(_clean(name))]
     combined = {"".join(parts) for parts in itertools.islice(itertools.product(*readings), _MAX_READINGS)}
     for surname in (name[:1], name[:2]):
         if reading := _surnames().get(surname):
-            rest = itertools.product(*readings[len(surname) :])
-            combined |= {reading + "".join(parts) for parts in itertools.islice(rest, _MAX_READINGS)}
+            given_names = itertools.product(*readings[len(surname) :])
+            combined |= {reading + "".join(parts) for parts in itertools.islice(given_names, _MAX_READINGS)}
     return frozenset(combined - {""})
 
 
@@ -124,5 +124,5 @@ def _surnames() -> dict[str, str]:
 def _readings(character: str) -> tuple[str, ...]:
     from pypinyin import Style, pinyin
 
-    found = pinyin(character, style=Style.NORMAL, heteronym=True, errors="default")
-    return tuple(dict.fromkeys(found[0])) if found else (character,)
+    readings = pinyin(character, style=Style.NORMAL, heteronym=True, errors="default")
+    return tuple(dict.fromkeys(readings[0])) if readings else (character,)

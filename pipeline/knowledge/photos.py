@@ -1,6 +1,6 @@
-"""Photos: found in the folder, decoded whole, measured upright, compared with other students' photos.
+"""Photos: search in the folder, complete decoding, upright size, comparison with other students' photos.
 
-A cell is untrusted: absolute paths, `..` and links that lead out of the folder are never opened. A `phash` is 16
+Cells are untrusted: absolute paths, `..` and links that lead out of the folder are never opened. A `phash` is 16
 hexadecimal digits of the perceptual hash, which finds candidates, and the colours of a 6 by 6 grid, which confirm them:
 portraits before one backdrop have similar hashes.
 """
@@ -36,14 +36,14 @@ Positions = npt.NDArray[np.int64]
 
 
 def near_duplicates(phashes: pd.Series, sha256: pd.Series) -> pd.Series:
-    """Return a group id (a member's SHA-256) for every picture that was handed in twice or more, else ""."""
+    """Return a group id (a member's SHA-256) for pictures that were submitted at least twice, else ""."""
     photos = pd.DataFrame({"sha256": sha256.to_numpy(), "phash": phashes.to_numpy()}).astype("str")
     distinct = photos[photos["sha256"].ne("")].drop_duplicates("sha256")
     hashed = distinct[distinct["phash"].str.fullmatch(_HASH)]
     digests = hashed["sha256"].to_numpy(dtype=object)
-    group_of = {digest: digest for digest in distinct["sha256"]}
-    group_of |= dict(zip(digests, digests[_group_labels(hashed["phash"].tolist())], strict=True))
-    ids = photos["sha256"].map(group_of).fillna("").astype("str")
+    group_ids = {digest: digest for digest in distinct["sha256"]}
+    group_ids |= dict(zip(digests, digests[_group_labels(hashed["phash"].tolist())], strict=True))
+    ids = photos["sha256"].map(group_ids).fillna("").astype("str")
     shared = ids.ne("") & ids.groupby(ids).transform("size").gt(1)
     return pd.Series(ids.where(shared, "").to_numpy(), index=sha256.index, dtype="str")
 
@@ -58,7 +58,7 @@ def _group_labels(phashes: list[str]) -> Positions:
 
 
 def merge_labels(label: Positions, left: Positions, right: Positions) -> None:
-    """Give both rows of every pair, and all rows with one of their labels, the least of these labels."""
+    """Merge the labels of each pair in place: all rows with one of the two labels get the smaller one."""
     while (label[left] != label[right]).any():
         pairs = np.sort([label[left], label[right]], axis=0)
         least = np.arange(len(label))
@@ -86,10 +86,10 @@ def _candidate_pairs(hashes: Hashes, label: Positions) -> Iterator[tuple[Positio
         keys = hashes & np.uint64(first | second)
         order = np.argsort(keys, kind="stable")
         for left, right in _equal_key_pairs(keys[order], order):
-            apart = label[left] != label[right]
-            left, right = left[apart], right[apart]
-            near = np.bitwise_count(hashes[left] ^ hashes[right]) <= MAX_HASH_DISTANCE
-            yield left[near], right[near]
+            unmerged = label[left] != label[right]
+            left, right = left[unmerged], right[unmerged]
+            close = np.bitwise_count(hashes[left] ^ hashes[right]) <= MAX_HASH_DISTANCE
+            yield left[close], right[close]
 
 
 def _equal_key_pairs(keys: Hashes, order: Positions) -> Iterator[tuple[Positions, Positions]]:
@@ -110,7 +110,7 @@ PHOTO_COLUMNS = ["found", "path", "readable", "bytes", "width", "height", "sha25
 
 
 class PhotoFile(NamedTuple):
-    """One file: whether it decodes whole, bytes, upright pixels, SHA-256, perceptual hash."""
+    """One file: whether it decodes completely, bytes, upright pixels, SHA-256, perceptual hash."""
 
     readable: bool
     bytes: int
@@ -123,7 +123,7 @@ class PhotoFile(NamedTuple):
 def examine_photos(
     folder: PhotoFolder, names: pd.Series, student_numbers: pd.Series, id_numbers: pd.Series
 ) -> pd.DataFrame:
-    """Return each row's photo by its name, student number or ID number: `COLUMNS`, `path` relative to the folder."""
+    """Find each row's photo by name, student number or ID number. Returns `PHOTO_COLUMNS`; `path` is relative."""
     paths = [
         folder.find(name, number, identity)
         for name, number, identity in zip(names, student_numbers, id_numbers, strict=True)
@@ -137,7 +137,7 @@ def examine_photos(
 
 
 class PhotoFolder:
-    """The image files of one folder and the folders in it, by name and stem in any case."""
+    """The image files of a folder and its subfolders, by name and by stem, case-insensitive."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder.resolve()
@@ -164,7 +164,7 @@ class PhotoFolder:
         return target.is_relative_to(self.root) and target.is_file()
 
     def find(self, name: str, student_number: str, id_number: str) -> Path | None:
-        """Return the photo of one row, or None; of several files of one name the one of the student's number."""
+        """Return the photo of one row, or None. The numbers decide between several files of the same name."""
         named = self._find_named(name)
         if len(named) == 1:
             return named[0]
@@ -192,7 +192,7 @@ def _fold(name: str) -> str:
 
 
 def read_picture(path: Path) -> PhotoFile:
-    """Return what one file is. A file that cannot be opened or decoded whole is not readable."""
+    """Read and measure one file. `readable` is false if it cannot be opened or decoded completely."""
     try:
         size = path.stat().st_size
         content = path.read_bytes() if size <= MAX_BYTES else b""
@@ -205,7 +205,7 @@ def read_picture(path: Path) -> PhotoFile:
 
 
 def _decode(content: bytes) -> tuple[int, int, str] | None:
-    """Return width and height after EXIF and the `phash`, or None if the image is not whole."""
+    """Return width and height after EXIF and the `phash`, or None if the image is incomplete."""
     import imagehash
     from PIL import Image, ImageOps
 

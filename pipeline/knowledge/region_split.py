@@ -31,9 +31,9 @@ _DIVISION = re.compile(r"^(?:第|农)?[一二三四五六七八九十]+师")
 _NOISE = re.compile(r"[\s\-—_/\\,，、.·>|]+")
 
 
-def split_cells(table: RegionTable, *given: str) -> Place:
+def split_cells(table: RegionTable, *texts: str) -> Place:
     """Return province, city and county by full names."""
-    cells = _resolve_corps(table, _split_province(table, [_NOISE.sub("", cell) for cell in given]))
+    cells = _resolve_corps(table, _split_province(table, [_NOISE.sub("", cell) for cell in texts]))
     if cells[0] in table.provinces:
         cells = _split_county(table, _split_city(table, cells))
     return Place(*cells)
@@ -59,20 +59,20 @@ def _split_province(table: RegionTable, cells: list[str]) -> list[str]:
 
 
 def _province_of(table: RegionTable, province: str, source: str) -> str:
-    """Return the one province of a place written without it: 湘潭市雨湖区, or 浏阳市 in the province's own cell."""
+    """Return the only possible province of a place without province: 湘潭市雨湖区, or 浏阳市 in the province's cell."""
     heads = [source[:end] for end in range(len(source), 1, -1) if _PLACE.search(source[:end])]
     for head in heads:
-        found = table.provinces_of.get(head, set())
+        provinces = table.provinces_of.get(head, set())
         rest = source[len(head) :]
-        if len(found) == 1 and (rest or province):
-            only = next(iter(found))
-            if not rest or rest in table.counties.get((only, table.cities[only].get(head, "")), {}):
-                return only
+        if len(provinces) == 1 and (rest or province):
+            province_found = next(iter(provinces))
+            if not rest or rest in table.counties.get((province_found, table.cities[province_found].get(head, "")), {}):
+                return province_found
     return ""
 
 
 def _resolve_corps(table: RegionTable, cells: list[str]) -> list[str]:
-    """The national table has 新疆生产建设兵团's cities under 新疆: 第八师 is 石河子市."""
+    """Map units of 新疆生产建设兵团 to their cities. The national table has them under 新疆: 第八师 is 石河子市."""
     province, city, county = cells
     if province != CORPS and not (province == XINJIANG and CORPS_UNIT.search(city)):
         return cells
@@ -85,16 +85,16 @@ def _resolve_corps(table: RegionTable, cells: list[str]) -> list[str]:
     return cells
 
 
-def _fill_cells(rest: str, further: list[str]) -> list[str]:
-    if not further:
+def _fill_cells(rest: str, others: list[str]) -> list[str]:
+    if not others:
         return [rest, ""]
-    if len(further) == 1:
-        return [rest, "" if rest.endswith(further[0]) and rest != further[0] else further[0]]
-    return further[:2]
+    if len(others) == 1:
+        return [rest, "" if rest.endswith(others[0]) and rest != others[0] else others[0]]
+    return others[:2]
 
 
 def _strip_province(table: RegionTable, province: str, cell: str) -> str:
-    """Return a cell without the province in front (湖南省长沙市, 湖南长沙). A bare name stays: 吉林 may be 吉林市."""
+    """Return a cell without a leading province (湖南省长沙市, 湖南长沙). A bare name stays: 吉林 may be 吉林市."""
     if cell in table.cities.get(province, ()):
         return cell
     for name in table.province_heads:
@@ -131,20 +131,20 @@ def _split_city(table: RegionTable, cells: list[str]) -> list[str]:
 
 
 def _is_directly_governed(table: RegionTable, province: str, county: str) -> bool:
-    """Return whether a county was last known without a city level (石河子市), not under a city (浏阳市)."""
+    """Return whether the latest entry of a county has no city level (石河子市, unlike 浏阳市)."""
     last = table.last_year(Place(province, "", county))
     under = max((year for home, year in table.cities_of_county[province, county].items() if home), default=0)
     return last > max(under, table.last_year(Place(province, county, "")))
 
 
 def _is_county_city_today(table: RegionTable, province: str, city: str) -> bool:
-    """Return whether a former city's name is a county-level city's today: 巢湖市, of 合肥市 since 2011."""
+    """Return whether a former city is a county-level city today: 巢湖市 belongs to 合肥市 since 2011."""
     homes = table.cities_of_county.get((province, city), {})
     return table.last_year(Place(province, city, "")) < NOW and NOW in homes.values()
 
 
 def _split_city_cell(table: RegionTable, province: str, city: str, county: str) -> list[str] | None:
-    """Split 长沙市望城区 in the city cell if the county cell is blank or says the same."""
+    """Split 长沙市望城区 in the city cell if the county cell is blank or equal. None if it cannot be split."""
     head = _city_head(table, province, city)
     if not head:
         return None
@@ -159,7 +159,7 @@ def _split_city_cell(table: RegionTable, province: str, city: str, county: str) 
 
 
 def _county_as_city(table: RegionTable, cells: list[str]) -> list[str] | None:
-    """Split 浏阳市 or 湘潭县 in the city cell: a county of one prefecture, if the county cell names no other."""
+    """Split 浏阳市 or 湘潭县 in the city cell: a county of one prefecture, and no other county in the county cell."""
     province, city, county = cells
     homes = table.cities_of_form.get((province, city), {})
     if not homes or county not in {"", "市辖区", city, *(name for _, name in homes)}:
@@ -181,7 +181,7 @@ def _split_municipality(table: RegionTable, province: str, city: str, county: st
 
 
 def _split_special(table: RegionTable, province: str, city: str, county: str) -> list[str]:
-    """Hong Kong and Macau have no cities and stand for their own; 中西区 is their county."""
+    """Split Hong Kong and Macau: their city and county are the region itself, or the county is a district (中西区)."""
     if not city or table.provinces.get(city) == province:
         city = province
     if not county and city != province:

@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Years (inclusive year-ends) in which a place was valid. `last` is `NOW` while it is."""
+    """The years (year-ends, inclusive) in which a place was valid. `last` is `NOW` if it still is."""
 
     first: int
     last: int
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 
 @dataclass
 class RegionTable:
-    """The indexes of the table of regions; `load_table` builds them once."""
+    """The indexes of the table of regions. `load_table` builds them once."""
 
     spans: dict[Place, list[Span]] = field(default_factory=lambda: defaultdict(list))
     last_years: dict[Place, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class RegionTable:
     predecessors: dict[Place, list[Place]] = field(default_factory=lambda: defaultdict(list))
     codes: set[str] = field(default_factory=set)
     code_of: dict[Place, tuple[int, str]] = field(default_factory=dict)
-    """By place: the year in which its latest code ended, and this code."""
+    """By place: the last year of its latest code, and the code."""
     latest: int = 0
     provinces: dict[str, str] = field(default_factory=dict)
     cities: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -69,7 +69,7 @@ class RegionTable:
     city_names: set[str] = field(default_factory=set)
     county_names: set[str] = field(default_factory=set)
     cities_of_form: dict[tuple[str, str], dict[tuple[str, str], int]] = field(default_factory=lambda: defaultdict(dict))
-    """By province and any form of a county's name: the cities that had it, its full name there, and its last year."""
+    """By (province, form of a county's name): (city, full name) of each such county to its last year."""
     provinces_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By full name or form of a city or county: the provinces that have one of that name."""
     province_heads: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ class RegionTable:
     def valid(self, place: Place, year: int) -> bool:
         """Return whether a place was valid at the end of `year` or of the year before (at most the table's last)."""
         years = (min(year, self.latest), min(year - 1, self.latest))
-        return any(span.first <= one <= span.last for span in self.spans.get(place, ()) for one in years)
+        return any(span.first <= checked <= span.last for span in self.spans.get(place, ()) for checked in years)
 
 
 @cache
@@ -97,8 +97,8 @@ def load_table() -> RegionTable:
         table.last_years[place] = max(table.last_year(place), span.last)
         if row["successors"] and span.last >= table.last_year(place):
             table.successors[place] = tuple(Place(*heir.split("/")) for heir in row["successors"].split("|"))
-    other = resources.expectations() / "regions" / "other_codes.csv"
-    table.codes |= set(other.read_text(encoding="utf-8").split()[1:])
+    other_codes = resources.expectations() / "regions" / "other_codes.csv"
+    table.codes |= set(other_codes.read_text(encoding="utf-8").split()[1:])
     table.latest = max((span.first for spans in table.spans.values() for span in spans), default=0)
     for place, heirs in table.successors.items():
         for heir in heirs:
@@ -113,7 +113,7 @@ def load_table() -> RegionTable:
 
 
 def _index_places(table: RegionTable) -> None:
-    """Index cities and counties by name and short form. A form that two living ones share means neither."""
+    """Index cities and counties by name and short form. A form that two current ones share is left out."""
     places_of_form: dict[Place, list[Place]] = defaultdict(list)
     for place in table.spans:
         name = place.county or place.city
@@ -126,11 +126,11 @@ def _index_places(table: RegionTable) -> None:
             _forms(table, place)[name] = name
             for form in short_forms(name):
                 places_of_form[place._replace(**{"county" if place.county else "city": form})].append(place)
-    for named, places in places_of_form.items():
+    for form_place, places in places_of_form.items():
         last = max(map(table.last_year, places))
         latest = [place.county or place.city for place in places if table.last_year(place) == last]
         if len(latest) == 1:
-            _forms(table, named).setdefault(named.county or named.city, latest[0])
+            _forms(table, form_place).setdefault(form_place.county or form_place.city, latest[0])
 
 
 def _forms(table: RegionTable, place: Place) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _forms(table: RegionTable, place: Place) -> dict[str, str]:
 
 
 def _index_aliases(table: RegionTable) -> None:
-    """Add `aliases.csv`. A name that the table has keeps its place."""
+    """Add `aliases.csv`. Existing names are not replaced."""
     for row in expectation_rows("regions/aliases.csv"):
         province, name = row["province"], row["name"]
         for alias in row["alias"].split("|"):
@@ -162,7 +162,7 @@ def _index_forms(table: RegionTable) -> None:
 
 @cache
 def base_name(name: str) -> str:
-    """Return a region's name without kind and peoples: 望城县 → 望城, 靖州苗族侗族自治县 → 靖州."""
+    """Return a region's name without kind and ethnic groups: 望城县 → 望城, 靖州苗族侗族自治县 → 靖州."""
     bare = _AUTONOMOUS.sub("", name) or re.sub(r"自治(?:州|县|旗|区)$", "", name)
     if bare != name:
         return bare

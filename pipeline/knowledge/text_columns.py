@@ -19,7 +19,7 @@ Positions = npt.NDArray[np.integer[Any]]
 
 
 def formula_safe(value: str) -> str:
-    """Return a csv cell with ' before a value that a spreadsheet would read as a formula."""
+    """Return `value` for CSV, with ' before it if a spreadsheet would read it as a formula."""
     return f"'{value}" if value[:1] and value[:1] in "=+-@\t\r'" else value
 
 
@@ -27,7 +27,7 @@ _BLANK = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u3164\u115f\u1160]")  #
 
 
 def clean_text(text: str) -> str:
-    """Remove invisible and control characters, and make all white space single spaces, without spaces at the ends."""
+    """Remove invisible and control characters, collapse white space to single spaces, and strip the ends."""
     characters = text if text.isprintable() else "".join(map(_visible_char, text))  # printable: plain spaces only
     return re.sub(r" {2,}", " ", _BLANK.sub("", characters)).strip(" ")
 
@@ -40,15 +40,15 @@ def _visible_char(char: str) -> str:
 
 
 def arrow(values: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types
-    """Return a column of text as one Arrow array of large strings, without a copy where it is one."""
+    """Return a column of text as one Arrow array of large strings. Copies only if necessary."""
     chunks = pa.array(values.array, type=pa.large_string())
     return chunks.combine_chunks() if isinstance(chunks, pa.ChunkedArray) else chunks
 
 
 def fits_pattern(values: pd.Series, pattern: str) -> Bools:
-    """Return whether each whole value matches `pattern` (RE2 syntax)."""
-    found = cast(Any, pc).match_substring_regex(arrow(values), rf"\A(?:{pattern})\z")
-    return found.to_numpy(zero_copy_only=False).astype(bool)
+    """Return whether each value matches `pattern` completely (RE2 syntax)."""
+    matches = cast(Any, pc).match_substring_regex(arrow(values), rf"\A(?:{pattern})\z")
+    return matches.to_numpy(zero_copy_only=False).astype(bool)
 
 
 def flag(values: pd.Series, answers: Bools) -> pd.Series:
@@ -57,34 +57,34 @@ def flag(values: pd.Series, answers: Bools) -> pd.Series:
 
 
 def distinct(values: pd.Series) -> tuple[Positions, list[str]]:
-    """Return each value's position among the distinct values, and these in order of appearance."""
+    """Return each value's position among the distinct values, and the distinct values in order of appearance."""
     encoded = cast(Any, pc).dictionary_encode(arrow(values))
     return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
 
 
 def distinct_rows(*columns: pd.Series) -> tuple[Positions, list[tuple[str, ...]]]:
-    """Return each row's position among the distinct rows of the columns, and these in order of appearance."""
-    places, first = distinct(columns[0])
-    rows = [(value,) for value in first]
+    """Return each row's position among the distinct rows, and the distinct rows in order of appearance."""
+    positions, first_values = distinct(columns[0])
+    rows = [(value,) for value in first_values]
     for column in columns[1:]:
         codes, values = distinct(column)
-        pairs = places.astype(np.int64) * len(values) + codes
-        places, distinct_pairs = pd.factorize(pairs)
+        pairs = positions.astype(np.int64) * len(values) + codes
+        positions, distinct_pairs = pd.factorize(pairs)
         rows = [(*rows[pair // len(values)], values[pair % len(values)]) for pair in distinct_pairs.tolist()]
-    return places, rows
+    return positions, rows
 
 
-def take_texts(places: Positions, texts_by_code: list[str], index: pd.Index) -> pd.Series:
-    """Return the word at each of `places` as a text column."""
-    texts = pa.array(texts_by_code, type=pa.large_string()).take(pa.array(places))
+def take_texts(positions: Positions, texts_by_code: list[str], index: pd.Index) -> pd.Series:
+    """Return the texts at `positions` of `texts_by_code` as a column."""
+    texts = pa.array(texts_by_code, type=pa.large_string()).take(pa.array(positions))
     return pd.Series(cast(Any, pd.StringDtype(na_value=np.nan)).__from_arrow__(texts), index=index)
 
 
 def is_in(values: pd.Series, wanted: Iterable[str]) -> pd.Series:
     """Return which values are in `wanted`. Faster than pandas' `isin` for many wanted values."""
     value_set = arrow(wanted) if isinstance(wanted, pd.Series) else pa.array(list(wanted), pa.large_string())
-    found = cast(Any, pc).is_in(arrow(values), value_set=value_set)
-    return flag(values, found.to_numpy(zero_copy_only=False))
+    members = cast(Any, pc).is_in(arrow(values), value_set=value_set)
+    return flag(values, members.to_numpy(zero_copy_only=False))
 
 
 def joined_text(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
@@ -96,38 +96,38 @@ def joined_text(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     return cast(Any, pc).binary_join_element_wise(*parts, mark).to_pylist()
 
 
-def by_distinct(values: pd.Series, answer: Callable[[str], str], where: Bools | None = None) -> pd.Series:
-    """Return `answer(value)` for each value (or only for those in `where`), called once per distinct value."""
+def by_distinct(values: pd.Series, convert: Callable[[str], str], where: Bools | None = None) -> pd.Series:
+    """Return `convert(value)` for each value (or only for those in `where`), called once per distinct value."""
     if where is None or where.all():
-        return text_by_rows(answer, values)
-    answers = values.copy()
+        return text_by_rows(convert, values)
+    results = values.copy()
     if where.any():
-        answers[where] = text_by_rows(answer, values[where])
-    return answers
+        results[where] = text_by_rows(convert, values[where])
+    return results
 
 
-def flag_by_distinct(values: pd.Series, answer: Callable[[str], bool]) -> pd.Series:
-    """Return `answer(value)` for each value as bool, called once per distinct value."""
-    return flag_by_rows(answer, values)
+def flag_by_distinct(values: pd.Series, check: Callable[[str], bool]) -> pd.Series:
+    """Return `check(value)` for each value as bool, called once per distinct value."""
+    return flag_by_rows(check, values)
 
 
-def text_by_rows(answer: Callable[..., str], *columns: pd.Series) -> pd.Series:
-    """Return `answer(*values)` for each row as text, called once per distinct row."""
-    places, rows = distinct_rows(*columns)
-    return take_texts(places, [answer(*row) for row in rows], columns[0].index)
+def text_by_rows(convert: Callable[..., str], *columns: pd.Series) -> pd.Series:
+    """Return `convert(*values)` for each row as text, called once per distinct row."""
+    positions, rows = distinct_rows(*columns)
+    return take_texts(positions, [convert(*row) for row in rows], columns[0].index)
 
 
-def flag_by_rows(answer: Callable[..., bool], *columns: pd.Series) -> pd.Series:
-    """Return `answer(*values)` for each row as bool, called once per distinct row."""
-    places, rows = distinct_rows(*columns)
-    return flag(columns[0], np.array([answer(*row) for row in rows], dtype=bool)[places])
+def flag_by_rows(check: Callable[..., bool], *columns: pd.Series) -> pd.Series:
+    """Return `check(*values)` for each row as bool, called once per distinct row."""
+    positions, rows = distinct_rows(*columns)
+    return flag(columns[0], np.array([check(*row) for row in rows], dtype=bool)[positions])
 
 
 def begins_with(values: pd.Series, characters: bytes) -> Bools:
     """Return whether each value is longer than one byte and begins with one of these ASCII characters."""
-    first = cast(Any, pc).binary_slice(arrow(values).cast(pa.large_binary()), 0, 1)
-    wanted = pa.array([bytes([one]) for one in characters], pa.large_binary())
-    begins = cast(Any, pc).is_in(first, value_set=wanted).to_numpy(zero_copy_only=False)
+    first_bytes = cast(Any, pc).binary_slice(arrow(values).cast(pa.large_binary()), 0, 1)
+    wanted = pa.array([bytes([byte]) for byte in characters], pa.large_binary())
+    begins = cast(Any, pc).is_in(first_bytes, value_set=wanted).to_numpy(zero_copy_only=False)
     return begins & (lengths(values) > 1) if begins.any() else begins
 
 
@@ -137,7 +137,7 @@ def lengths(values: pd.Series) -> Positions:
 
 
 def byte_matrix(values: pd.Series, width: int) -> Bytes:
-    """Return values of `width` ASCII characters as a matrix, a row each. Raises ValueError for another length."""
+    """Return values of `width` ASCII characters as a matrix, one row per value. ValueError for another length."""
     column = arrow(values).cast(pa.large_binary()).cast(pa.binary(width))
     data = np.frombuffer(column.buffers()[1] or b"", dtype=np.uint8)
     return data[column.offset * width : (column.offset + len(column)) * width].reshape(len(column), width)

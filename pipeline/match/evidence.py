@@ -36,15 +36,15 @@ def find_evidence(submissions: Frame, registry: Frame) -> Frame:
     Columns hold positions in `registry`, or `NONE` if no row fits or several do (then `several_…` is true). In the
     named school, `id_row` has the ID number, `id_name_row` ID number and name. In another school, `elsewhere_id_row`
     has the ID number, `elsewhere_row` both. `numbers_row`: student or exam number, with the name. `both_numbers_row`:
-    both numbers. `similar_row`: the name and nearly the ID number. `matched_row`: the most probable. `standing_row`:
-    the row that the submission stands on in the roster. `strays`: a number points to another row than `id_row`.
+    both numbers. `similar_row`: the name and nearly the ID number. `matched_row`: the most probable. `roster_row`:
+    the row that the submission stands on in the roster. `conflicting`: a number points to another row than `id_row`.
     `score`: 0 to 100, and 100 only for an exact match.
     """
     pairs = candidate_pairs(key_frame(submissions, PERSON_KEYS), key_frame(registry, PERSON_KEYS))
     evidence = {
-        name: np.full(len(submissions), NO_ROW, dtype=np.int64) for name in [*POSITIONS, "matched_row", "claimed_row"]
+        name: np.full(len(submissions), NO_ROW, dtype=np.int64) for name in [*POSITIONS, "matched_row", "candidate_row"]
     }
-    evidence |= {name: np.zeros(len(submissions), dtype=bool) for name in ["strays", *SEVERAL.values()]}
+    evidence |= {name: np.zeros(len(submissions), dtype=bool) for name in ["conflicting", *SEVERAL.values()]}
     exact = _resolve_exact(pairs, evidence)
     compare = _Comparison(submissions, registry)
     candidates: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -57,10 +57,10 @@ def find_evidence(submissions: Frame, registry: Frame) -> Frame:
     _unmatch_foreign_ids(compare, evidence)
     # where several fit, the row of the given student number: its student is not missing
     ambiguous = np.logical_or.reduce([evidence[name] for name in SEVERAL.values()]) | (evidence["id_row"] >= 0)
-    claimed = np.where(ambiguous & (evidence["claimed_row"] >= 0), evidence["claimed_row"], NO_ROW)
-    evidence["standing_row"] = np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
+    claimed = np.where(ambiguous & (evidence["candidate_row"] >= 0), evidence["candidate_row"], NO_ROW)
+    evidence["roster_row"] = np.where(evidence["matched_row"] >= 0, evidence["matched_row"], claimed)
     evidence["score"] = _scores(submissions, registry, evidence["matched_row"])
-    return pd.DataFrame(evidence, index=submissions.index).drop(columns="claimed_row")
+    return pd.DataFrame(evidence, index=submissions.index).drop(columns="candidate_row")
 
 
 def _resolve_exact(pairs: Frame, evidence: dict[str, np.ndarray]) -> np.ndarray:
@@ -120,8 +120,8 @@ def _resolve(at: int, candidates: list[tuple[int, int]], compare: _Comparison, e
         _set_row(evidence, name, at, rows)
     claimed = set(student or exam)
     plausible = [row for row in claimed if not id_here or compare.same_background(at, row)]
-    evidence["claimed_row"][at] = plausible[0] if len(claimed) == len(plausible) == 1 else NO_ROW
-    evidence["strays"][at] = not numbers <= set(id_here or id_elsewhere)
+    evidence["candidate_row"][at] = plausible[0] if len(claimed) == len(plausible) == 1 else NO_ROW
+    evidence["conflicting"][at] = not numbers <= set(id_here or id_elsewhere)
 
 
 @lru_cache(maxsize=100_000)
@@ -189,10 +189,10 @@ def _most_probable(evidence: dict[str, np.ndarray]) -> np.ndarray:
         (has_candidate(evidence, "id_name_row"), evidence["id_name_row"]),
         (has_candidate(evidence, "elsewhere_row"), evidence["elsewhere_row"]),
         ((one >= 0) & (by_id >= 0) & (one != by_id), one),
-        ((by_id >= 0) & ~evidence["strays"], by_id),
+        ((by_id >= 0) & ~evidence["conflicting"], by_id),
         (has_candidate(evidence, "id_row"), np.full_like(both, NO_ROW)),
         (has_candidate(evidence, "numbers_row"), one),
-        ((evidence["elsewhere_id_row"] >= 0) & ~evidence["strays"], evidence["elsewhere_id_row"]),
+        ((evidence["elsewhere_id_row"] >= 0) & ~evidence["conflicting"], evidence["elsewhere_id_row"]),
         (np.ones(len(both), dtype=bool), evidence["similar_row"]),
     ]
     return np.select([condition for condition, _ in choices], [rows for _, rows in choices], NO_ROW)

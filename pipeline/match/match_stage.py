@@ -55,7 +55,7 @@ class Matched:
     """School name to the reason why its registry could not be read."""
     photos: Frame | None
     """`PHOTOS` of the counting submissions; None where no photos are collected."""
-    made_at: pd.Series
+    order_time: pd.Series
     """The time of each submission in seconds (`persons.submission_times`)."""
     later: Frame
     """Submissions made after the one that counts, whose identity is certified while theirs is not."""
@@ -68,31 +68,31 @@ class Matched:
         return self.registry.iloc[: self.local_count]
 
     def students_with(self, standing: pd.Series) -> Frame:
-        """Return the students with the id of the submission that stands on each (`standing_submissions`), or ""."""
+        """Return the students with the id of the submission that stands on each (`roster_submissions`), or ""."""
         ids = pd.Series("", index=self.students.index, dtype="str")
         ids.iloc[standing.index.to_numpy()] = self.counting["submission_id"].loc[standing.to_numpy()].to_numpy()
         return self.students.assign(submission_id=ids)
 
 
-def standing_submissions(made_at: pd.Series, evidence: Frame) -> pd.Series:
-    """Return by registry position the index of the submission that stands on that row (`standing_row`).
+def roster_submissions(order_time: pd.Series, evidence: Frame) -> pd.Series:
+    """Return by registry position the index of the submission that counts for that row (`roster_row`).
 
     Of several, the one with the row's ID number and name comes first, then the better score, then the later one.
     """
-    rows = evidence[["standing_row", "score"]].assign(
-        whole=evidence["id_name_row"] == evidence["matched_row"],
-        made_at=made_at.loc[evidence.index],
+    rows = evidence[["roster_row", "score"]].assign(
+        both_match=evidence["id_name_row"] == evidence["matched_row"],
+        order_time=order_time.loc[evidence.index],
         at=evidence.index,
     )
-    rows = rows[rows["standing_row"] >= 0].sort_values(["standing_row", "whole", "score", "made_at", "at"])
-    return rows.drop_duplicates("standing_row", keep="last").set_index("standing_row")["at"]
+    rows = rows[rows["roster_row"] >= 0].sort_values(["roster_row", "both_match", "score", "order_time", "at"])
+    return rows.drop_duplicates("roster_row", keep="last").set_index("roster_row")["at"]
 
 
 def first_submissions(matched: Matched) -> Frame:
     """Return each person's first submission if a later one counts, in the order they were read."""
     others = matched.submissions[~matched.submissions["superseded_by"].isin(["", WITHDRAWN])]
     earlier = others.drop(index=matched.later.index, errors="ignore")
-    in_time = earlier.loc[matched.made_at.loc[earlier.index].sort_values(kind="stable").index]
+    in_time = earlier.loc[matched.order_time.loc[earlier.index].sort_values(kind="stable").index]
     return in_time.drop_duplicates("superseded_by").sort_index()
 
 
@@ -134,12 +134,13 @@ def resubmissions(submissions: Frame) -> dict[str, pd.Series]:
     `later_id`: the last later submission that is not certified, while the counting one is. `contacts_changed`: labels
     of two or more contacts that differ in a certified earlier one.
     """
-    submissions = submissions[["submission_id", "superseded_by", "made_at", "later", "certified", *CONTACTS]]
+    submissions = submissions[["submission_id", "superseded_by", "order_time", "later", "certified", *CONTACTS]]
     counted = counting(submissions)
-    others = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
-    later = others[others["later"]].sort_values("made_at", kind="stable").drop_duplicates("superseded_by", keep="last")
+    superseded = submissions[~submissions["superseded_by"].isin(["", WITHDRAWN])]
+    later = superseded[superseded["later"]].sort_values("order_time", kind="stable")
+    later = later.drop_duplicates("superseded_by", keep="last")
     ids = later.set_index("superseded_by")["submission_id"]
-    earlier = others[others["certified"] & ~others["later"]]
+    earlier = superseded[superseded["certified"] & ~superseded["later"]]
     by_id = {"later_id": ids, "contacts_changed": _changed_contacts(earlier, counted[counted["certified"]])}
     return {name: counted["submission_id"].map(values).astype("str").fillna("") for name, values in by_id.items()}
 
@@ -175,7 +176,7 @@ def match_resolved(rows: Frame, registries: Registries) -> Matched:
     counted = counting(rows)
     evidence = find_evidence(counted, registries.rows)
     filled, changes = fill_from_registry(counted, evidence, registries.rows, registries.classes)
-    internal = {*FLAGS, "made_at", "timed", "untimed"}
+    internal = {*FLAGS, "order_time", "timed", "untimed"}
     extra = [name for name in rows if name in internal or str(name).startswith("photo_")]
     submissions = rows.drop(columns=extra)
     for column in ("major", *COMPLETED):
@@ -191,7 +192,7 @@ def match_resolved(rows: Frame, registries: Registries) -> Matched:
         marks=counted.reindex(columns=list(MARKS)).assign(later_cause="", **resubmissions(rows)),
         unread=registries.unread,
         photos=counted[list(columns.values())].set_axis([*columns], axis=1) if "photo_found" in counted else None,
-        made_at=rows["made_at"],
+        order_time=rows["order_time"],
         later=submissions[rows["later"]],
         changes=changes,
     )

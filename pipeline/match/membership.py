@@ -17,28 +17,28 @@ from pipeline.knowledge.text_columns import by_distinct, flag_by_distinct, joine
 from pipeline.match.keys import key_values, person_id
 from pipeline.tables import Frame
 
-DIFFERS, DOUBTED = "differs", "doubted"
-"""Columns of a registry row: the fields, between spaces, in which its person's other row differs (none is compared);
-whether ID number or name differ, or the number is another person's, so that nobody is certified before it is mended."""
+DIFFERING, DOUBTED = "differing_fields", "doubted"
+"""Columns of a registry row: the fields, between spaces, in which the person's other row differs (not compared); if
+the ID number or name differ, or another person has the student number (not certified until it is corrected)."""
 
 _KEY, _KEYS = ["school", "student_number"], ("id_number", "name")
 _ROSTER_FIELDS = ["school", "student_number", "id_number", "name", "gender", "college", "class_name", "major"]
-"""What the roster needs of a row, be it in doubt or not."""
+"""The fields that the roster needs of every row, doubted or not."""
 
 
 def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
     """Return one registry's rows (of `scope_by_registry`) with each person once, and the equal rows that were dropped.
 
-    Unequal rows of one student number are one person if ID number or name agree: the first row inside the class stays,
-    `differs` names the fields, and those that no roster needs become blank. Where one row is inside the class and one
-    outside, the registrar is asked (`status_unknown`). Else they are two people, both doubted (contract,
+    Unequal rows of one student number are one person if ID number or name agree: the first row inside the class remains,
+    lists the `differing_fields`, and is blank in those not in `_ROSTER_FIELDS`. If one row is inside the class and one
+    outside, the registrar is asked (`status_unknown`). Else they are two people, both `doubted` (contract,
     tables/outside).
     """
     names = [name for name in fields.registry_columns() if name in rows]
     equal = rows.duplicated(["school_code", *names])
     kept = rows[~equal].reset_index(drop=True)
-    kept = kept.assign(**{DIFFERS: "", DOUBTED: False})
-    shared = kept[has_shared_number(kept)]  # until one person's rows are one
+    kept = kept.assign(**{DIFFERING: "", DOUBTED: False})
+    shared = kept[has_shared_number(kept)]
     duplicates: list[object] = []
     for _, group in shared.groupby(_KEY, sort=False):
         inside_first = group.iloc[group["outside_registry"].ne("").argsort(kind="stable")]
@@ -54,7 +54,7 @@ def _merge(kept: Frame, group: Frame, names: list[str]) -> list[object]:
     others, strangers, reasons = group[same].iloc[1:], group[~same], sorted({*group["outside_registry"][same]})
     differing = [name for name in names if (others[name] != first[name]).any()]
     kept.loc[at, [name for name in differing if name not in _ROSTER_FIELDS]] = ""
-    kept.loc[at, DIFFERS] = "".join(f" {name} " for name in differing if name not in _KEYS)
+    kept.loc[at, DIFFERING] = "".join(f" {name} " for name in differing if name not in _KEYS)
     kept.loc[at, "outside_registry"] = "、".join(reasons) if reasons[0] else ""
     kept.loc[at, "status_unknown"] = bool(group["status_unknown"][same].any()) or reasons[0] == "" != reasons[-1]
     duplicates = [*others.index, *(_merge(kept, strangers, names) if len(strangers) else [])]

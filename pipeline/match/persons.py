@@ -45,7 +45,7 @@ def latest_moment(now: datetime, as_of: date) -> datetime:
 def submission_times(rows: Frame, latest: datetime) -> Frame:
     """Return the submission time of each row (contract, *Whose row counts*). `rows` are in the order of reading.
 
-    `made_at` (int64, seconds): the row's own time, else that of the nearest row above in its sheet, else the least
+    `order_time` (int64, seconds): the row's own time, else that of the nearest row above in its sheet, else the least
     number. `timed`: the time is the row's own. `untimed`: to report, because the time is unreadable, after `latest`, or
     blank in a sheet where others have one.
     """
@@ -57,7 +57,7 @@ def submission_times(rows: Frame, latest: datetime) -> Frame:
     some = timed.groupby(sheets).transform("any")
     seconds = filled.to_numpy().astype("datetime64[s]").astype(np.int64)
     untimed = ~timed & (rows["submitted_at"].ne("") | some)
-    return pd.DataFrame({"made_at": seconds, "timed": timed, "untimed": untimed}, index=rows.index)
+    return pd.DataFrame({"order_time": seconds, "timed": timed, "untimed": untimed}, index=rows.index)
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def resolve_superseding(keys: Frame, people: IdentifiedPeople) -> tuple[Position
     """
     group = _split_by_person(_components([_separate(key, people.person) for key in person_keys(keys)]), people.person)
     # a row without a time follows its person's rows above it in the sheet; of equal times the later read is later
-    above = keys.groupby([group, keys["sheet"]])["made_at"].cummax()
-    rank = keys["made_at"].where(keys["timed"], above).rank(method="first").to_numpy()  # equal times: as read
+    above = keys.groupby([group, keys["sheet"]])["order_time"].cummax()
+    rank = keys["order_time"].where(keys["timed"], above).rank(method="first").to_numpy()  # equal times: as read
     by_weight = np.lexsort((rank, people.certified, group))
     last = np.append(group[by_weight][1:] != group[by_weight][:-1], True)
     winner = np.empty(len(keys), dtype=np.int64)
@@ -188,7 +188,7 @@ _PHOTO = ["photo_name", "photo_sha256", "photo_phash"]
 
 def submission_keys(rows: Frame) -> Frame:
     """Return the input of `resolve_persons`: keys of normalised rows, when each was made, its sheet and its photo."""
-    times = {name: rows[name].to_numpy() for name in ("made_at", "timed")}
+    times = {name: rows[name].to_numpy() for name in ("order_time", "timed")}
     keys = key_frame(rows, [*PERSON_KEYS, *SHARED_KEYS]).assign(**times)
     keys["sheet"] = text_keys(rows["file"] + "\x1f" + rows["sheet"])
     if "photo_sha256" in rows:

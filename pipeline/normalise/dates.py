@@ -1,4 +1,4 @@
-"""Months, moments and years as people and spreadsheets write them."""
+"""Parse months, dates with time, and years of study as people and spreadsheets write them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENGLISH = re.compile(r"([A-Za-z]{3})[a-z]*[- .,]*((?:19|20)?[0-9]{2})|((?:19|20
 _EPOCH_1900 = datetime(1899, 12, 30)  # day 0 of the 1900 system, which has a 1900-02-29
 _SERIAL = re.compile(r"(3[6-9][0-9]{3}|4[0-9]{4}|5[01][0-9]{3})(\.[0-9]+)?")  # dates of 1998 to 2042
 AMBIGUOUS = r"(?:19|20)[0-9]{2}\.1"
-"""2017.1 was typed as 2017.1 or as 2017.10: a spreadsheet's number tells neither (traps.md)."""
+"""2017.1 was typed as 2017.1 or as 2017.10: a spreadsheet's number does not distinguish them (traps.md)."""
 
 
 def month(text: str) -> str:
@@ -36,17 +36,17 @@ def month(text: str) -> str:
         tens = re.sub(r"十([一二])", r"1\1", text).replace("十", "10")
         plain = tens.translate(_CHINESE_DIGITS).replace(" ", "")
     for pattern, order in ((_YEAR_MONTH, (1, 2)), (_COMPACT, (1, 2)), (_MONTH_YEAR, (2, 1))):
-        found = pattern.fullmatch(plain)
-        if found and 1 <= int(found[order[1]]) <= 12:
-            return f"{found[order[0]]}-{int(found[order[1]]):02d}"
+        match = pattern.fullmatch(plain)
+        if match and 1 <= int(match[order[1]]) <= 12:
+            return f"{match[order[0]]}-{int(match[order[1]]):02d}"
     return _english_month(text)
 
 
 def _english_month(text: str) -> str:
-    found = _ENGLISH.fullmatch(text.strip())
-    if not found:
+    match = _ENGLISH.fullmatch(text.strip())
+    if not match:
         return text
-    name, year = (found[1], found[2]) if found[1] else (found[4], found[3])
+    name, year = (match[1], match[2]) if match[1] else (match[4], match[3])
     number = _MONTH_NAMES.get(name.lower())
     return f"{year if len(year) == 4 else f'20{year}'}-{number:02d}" if number else text
 
@@ -72,7 +72,7 @@ _ENGLISH_DATE = re.compile(  # Oct 5, 2016 9:30 AM; 5 Oct 2016 9:30; Wed Oct 05 
 
 
 def moment(text: str) -> str:
-    """Return `2016-09-20 15:05` (with seconds if given) for a moment in any usual spelling or 1900 serial.
+    """Return `2016-09-20 15:05` (with seconds if it has them) for a moment in any usual spelling or 1900 serial.
 
     The time zone is Asia/Shanghai. A date without a time stays a date. An unreadable text is unchanged.
     """
@@ -96,38 +96,38 @@ def _reorder(text: str) -> str:
 
 
 def _moment(text: str) -> str:
-    found = _MOMENT.fullmatch(text.strip())
-    if not found:
+    match = _MOMENT.fullmatch(text.strip())
+    if not match:
         return ""
-    year, month_, day = int(found[1]), int(found[2]), int(found[3])
-    half = (found[4] or found[8] or "").upper()
-    hour, minute, second = (int(found[n] or 0) for n in (5, 6, 7))
-    if (half in ("下午", "傍晚", "晚上", "PM") and hour < 12) or (half == "中午" and hour < _NOON):
+    year, month_, day = int(match[1]), int(match[2]), int(match[3])
+    half_day = (match[4] or match[8] or "").upper()
+    hour, minute, second = (int(match[n] or 0) for n in (5, 6, 7))
+    if (half_day in ("下午", "傍晚", "晚上", "PM") and hour < 12) or (half_day == "中午" and hour < _NOON):
         hour += 12
-    elif half in ("上午", "凌晨", "AM") and hour == 12:
+    elif half_day in ("上午", "凌晨", "AM") and hour == 12:
         hour = 0
     try:
-        when = datetime(year, month_, day, hour, minute, second)
-        offset = found[9] or (f"{found[10][0]}{found[10][1:].zfill(2)}00" if found[10] else "")
+        result = datetime(year, month_, day, hour, minute, second)
+        offset = match[9] or (f"{match[10][0]}{match[10][1:].zfill(2)}00" if match[10] else "")
         if offset:
             zone = datetime.strptime("+0000" if offset.upper() == "Z" else offset, "%z").tzinfo
-            when = when.replace(tzinfo=zone).astimezone(SHANGHAI)
+            result = result.replace(tzinfo=zone).astimezone(SHANGHAI)
     except (ValueError, OverflowError):  # no such day or offset, or past the year 9999
         return ""
-    if found[5] is None:
-        return when.date().isoformat()
-    return when.replace(tzinfo=None).isoformat(" ", "seconds" if found[7] else "minutes")
+    if match[5] is None:
+        return result.date().isoformat()
+    return result.replace(tzinfo=None).isoformat(" ", "seconds" if match[7] else "minutes")
 
 
 def sortable_times(moments: pd.Series, latest: datetime) -> pd.Series:
-    """Return results of `moment` as texts that sort by time. One unreadable or after `latest` is "" and sorts first."""
+    """Return results of `moment` as texts that sort by time. Unreadable ones and those after `latest` are ""."""
     return moments.where(moments.str.fullmatch(_ISO_TIME) & (moments <= f"{latest:%Y-%m-%d %H:%M:%S}"), "")
 
 
 def study_years(text: str) -> str:
     """Return `4` for 4年, 4.0, 四年 and 4 年制, `2.5` for 两年半. An unreadable text is unchanged."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?|[一二两三四五六七八])(年)?(半)?(?:年?学?制)?", text.replace(" ", ""))
-    if not found:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?|[一二两三四五六七八])(年)?(半)?(?:年?学?制)?", text.replace(" ", ""))
+    if not match:
         return text
-    number = float(found[1].translate(_CHINESE_DIGITS)) + (0.5 if found[3] else 0)
+    number = float(match[1].translate(_CHINESE_DIGITS)) + (0.5 if match[3] else 0)
     return f"{number:g}" if number < 100 else text

@@ -1,4 +1,4 @@
-"""Normalise by the cohort's vocabulary: rows as typed become `submissions` and `changes`, a registry comparable."""
+"""Normalise rows by the cohort's vocabulary: submitted rows to `submissions` and `changes`, and registry rows."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ _MIN_ABBREVIATION = 2  # characters that may abbreviate a school's name
 
 
 def _key(school: str) -> str:
-    """Return a school's name as it is looked up: 湖南科技大学（潇湘学院） is 湖南科技大学潇湘学院."""
+    """Return the lookup key of a school's name: 湖南科技大学（潇湘学院） and 湖南科技大学潇湘学院 have the same."""
     return re.sub(r"[()·\-]", "", comparable(school))
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The meanings of written answers.
+    """The meanings of submitted answers.
 
-    `codes`: tables by code field. `schools`: comparable name or code to name. `colleges`: school and comparable name,
-    former ones included, to name.
+    `codes`: code tables by field. `schools`: comparable name or code to name. `colleges`: (school, comparable name,
+    also a former one) to name.
     """
 
     codes: dict[str, CodeTable]
     schools: dict[str, str]
     colleges: dict[tuple[str, str], str]
     aliases: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict[tuple[str, str], str])
-    """The office's own aliases: by field and word, the meaning."""
+    """The office's aliases: (field, word) to meaning."""
 
     def office_alias(self, name: str, values: pd.Series) -> pd.Series:
-        """Return a field's values with the office's own aliases replaced."""
+        """Return a field's values with the office's aliases replaced."""
         if not any(field == name for field, _ in self.aliases):
             return values
         return by_distinct(values, lambda value: self.aliases.get((name, value), value))
 
     def school(self, values: pd.Series, default: str = "") -> pd.Series:
-        """Return the school that each value means (name, its beginning or end, code, alias), else `otherwise` or it."""
+        """Return the school that each value means (name, part of a name, code, alias), else `default` or the value."""
         return by_distinct(values, lambda value: self._school(_key(value)) or default or value)
 
     def _school(self, word: str) -> str:
@@ -65,7 +65,7 @@ class Vocabulary:
 
     @property
     def only_school(self) -> str:
-        """The cohort's one school, "" if there are several."""
+        """The cohort's school, or "" if there are several."""
         return next(iter(self.names)) if len(self.names) == 1 else ""
 
     def college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
@@ -77,7 +77,7 @@ class Vocabulary:
         return text_by_rows(current, schools, values)
 
     def is_college(self, schools: pd.Series, values: pd.Series) -> pd.Series:
-        """Return where `values` (current names) are colleges of `schools`."""
+        """Return a mask of `values` (current names) that are colleges of `schools`."""
         names = {f"{school}\x1f{name}" for (school, _), name in self.colleges.items()}
         return is_in(schools + "\x1f" + values, names)
 
@@ -88,7 +88,7 @@ def vocabulary(cohort: Cohort, colleges: pd.DataFrame) -> Vocabulary:
     for school, college, aliases in colleges[["school", "college", "aliases"]].itertuples(index=False):
         for alias in names_in_cell(aliases):
             names.setdefault((school, comparable(alias)), college)
-    # a current name means itself, even if another college once had it
+    # a current name takes precedence over another college's former name
     names |= {
         (school, comparable(college)): college
         for school, college in colleges[["school", "college"]].itertuples(index=False)
@@ -106,9 +106,9 @@ _ONLY_SCHOOL, OTHER_SCHOOL = "只可能是这所学校", "不是本届的学校�
 
 
 def normalise(rows: Frame, words: Vocabulary, school: str = "") -> tuple[Frame, Frame]:
-    """Return `submissions` (none superseded yet) and `changes`, which has the position `at` in `rows` too.
+    """Return `submissions` (none superseded yet) and `changes`, which also has `at`, the position in `rows`.
 
-    `rows` are as given; `submission_id` is their digest (`distinct_ids`). `school` replaces a blank or unknown school.
+    `rows` are as submitted. `submission_id` is their digest (`distinct_ids`). `school` replaces a blank or unknown one.
     """
     normalised, reasons = _repair_columns(rows, fields.names())
     _apply_vocabulary(normalised, reasons, words, school)
@@ -119,24 +119,24 @@ def normalise(rows: Frame, words: Vocabulary, school: str = "") -> tuple[Frame, 
 
 
 def normalise_registry(rows: Frame, words: Vocabulary) -> Frame:
-    """Return a registry's rows with normalised fields. `AS_GIVEN` holds the changed fields as given, or ""."""
+    """Return a registry's rows with normalised fields. `AS_GIVEN` has the original values of changed fields, or ""."""
     columns = fields.in_registry()
     normalised, reasons = _repair_columns(rows, columns)
     _apply_vocabulary(normalised, reasons, words)
-    given = pd.Series("", index=rows.index, dtype="str")
+    originals = pd.Series("", index=rows.index, dtype="str")
     for column in columns:
         changed = normalised[column] != rows[column]
-        given[changed] = given[changed] + f"{column}\x1f" + rows[column][changed] + "\x1f"
-    return rows.assign(**{column: normalised[column] for column in columns}, **{AS_GIVEN: given})
+        originals[changed] = originals[changed] + f"{column}\x1f" + rows[column][changed] + "\x1f"
+    return rows.assign(**{column: normalised[column] for column in columns}, **{AS_GIVEN: originals})
 
 
 def row_digests(rows: Frame) -> pd.Series:
-    """Return each row's digest of every field as given (20 hex digits). Identical rows have the same digest."""
+    """Return the digest of each row's original fields (20 hex digits). Identical rows have the same digest."""
     return pd.Series([_digest(text) for text in joined_text(rows, fields.names())], index=rows.index, dtype="str")
 
 
 def distinct_ids(digests: pd.Series) -> pd.Series:
-    """Return ids for all digests of a school, as read. The last copy keeps its digest, and an approved row its id."""
+    """Return unique ids for a school's digests. The last copy has the digest itself, so that approvals stay valid."""
     if digests.is_unique:
         return digests
     copies = digests.groupby(digests).cumcount(ascending=False)
@@ -156,56 +156,56 @@ def _repair_columns(rows: Frame, columns: list[str]) -> tuple[Frame, dict[str, p
     return values, {name: why for name, (_, why) in repaired.items()}
 
 
-def _repair_column(name: str, given: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Repair one column. Each distinct value that may need a repair is processed once."""
-    column, why = given.copy(), pd.Series("", index=given.index, dtype="str")
-    unusual = np.flatnonzero(~fits_pattern(given, f"{recipe(name).plain}|"))
+def _repair_column(name: str, values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the repaired column and the reasons. Each distinct value is repaired once."""
+    column, why = values.copy(), pd.Series("", index=values.index, dtype="str")
+    unusual = np.flatnonzero(~fits_pattern(values, f"{recipe(name).plain}|"))
     if len(unusual):
-        to_repair = given.iloc[unusual]
+        to_repair = values.iloc[unusual]
         repairs = {value: repair(name, value) for value in to_repair.unique()}
-        column.iloc[unusual] = to_repair.map({value: kept for value, (kept, _) in repairs.items()})
+        column.iloc[unusual] = to_repair.map({value: repaired for value, (repaired, _) in repairs.items()})
         why.iloc[unusual] = to_repair.map({value: reason for value, (_, reason) in repairs.items()})
     return column, why
 
 
-def _apply_vocabulary(kept: Frame, reasons: dict[str, pd.Series], words: Vocabulary, school: str = "") -> None:
+def _apply_vocabulary(rows: Frame, reasons: dict[str, pd.Series], words: Vocabulary, school: str = "") -> None:
     def replace(name: str, column: pd.Series, why: str | pd.Series) -> None:
-        changed = column != kept[name]
+        changed = column != rows[name]
         if changed.any():
             added = why if isinstance(why, str) else why[changed]
             old = reasons[name][changed]
             reasons[name].loc[changed] = old.where(old == "", old + "；") + added
-            kept[name] = column
+            rows[name] = column
 
-    for name in map(str, kept):
-        given = kept[name]
-        non_blank = without_placeholders(name, given, words.codes.get(name))
-        if non_blank is not given:
+    for name in map(str, rows):
+        values = rows[name]
+        non_blank = without_placeholders(name, values, words.codes.get(name))
+        if non_blank is not values:
             replace(name, non_blank, "“无”等占位文字视为空")
         if words.aliases:
             replace(name, words.office_alias(name, non_blank), "按本校别名表")
-    replace("name", clean_name(kept["name"]), "统一姓名写法")
-    replace("school", words.school(kept["school"]), "统一为学校全称")
-    replace("school", words.school(kept["school"], school), kept["school"].map({"": _ONLY_SCHOOL}).fillna(OTHER_SCHOOL))
-    replace("college", words.college(kept["school"], kept["college"]), "统一为现用院系名称")
+    replace("name", clean_name(rows["name"]), "统一姓名写法")
+    replace("school", words.school(rows["school"]), "统一为学校全称")
+    replace("school", words.school(rows["school"], school), rows["school"].map({"": _ONLY_SCHOOL}).fillna(OTHER_SCHOOL))
+    replace("college", words.college(rows["school"], rows["college"]), "统一为现用院系名称")
     for name, table in words.codes.items():
-        if name in kept:
-            replace(name, table.canonical(kept[name]), "统一为规定名称")
+        if name in rows:
+            replace(name, table.canonical(rows[name]), "统一为规定名称")
     for side in ("origin", "home"):
-        if f"{side}_province" in kept:
-            split = split_regions(*(kept[f"{side}_{level}"] for level in LEVELS))
+        if f"{side}_province" in rows:
+            split = split_regions(*(rows[f"{side}_{level}"] for level in LEVELS))
             for level in LEVELS:
                 replace(f"{side}_{level}", split[level], "统一为省、市、县三级的规范名称")
-    if "postcode" in kept:
-        replace("postcode", restore_postcode(kept["postcode"], kept["home_province"]), "补回表格软件去掉的首位 0")
+    if "postcode" in rows:
+        replace("postcode", restore_postcode(rows["postcode"], rows["home_province"]), "补回表格软件去掉的首位 0")
 
 
-def _changes(rows: Frame, kept: Frame, reasons: dict[str, pd.Series], identifiers: pd.Series) -> Frame:
+def _changes(rows: Frame, repaired: Frame, reasons: dict[str, pd.Series], identifiers: pd.Series) -> Frame:
     parts: list[Frame] = []
-    for name in kept.columns:
-        changed = (kept[name] != rows[name]).to_numpy()
+    for name in repaired.columns:
+        changed = (repaired[name] != rows[name]).to_numpy()
         if changed.any():
-            columns = {"given": rows[name], "kept": kept[name], "why": reasons[name], "submission_id": identifiers}
+            columns = {"given": rows[name], "kept": repaired[name], "why": reasons[name], "submission_id": identifiers}
             part = pd.DataFrame({key: column[changed] for key, column in columns.items()})
             parts.append(part.assign(field=name, at=np.flatnonzero(changed)))
     kinds = {**dict.fromkeys(CHANGES, "str"), "at": "int64"}

@@ -63,7 +63,7 @@ _BRACKETS = re.compile(r"[(（\[【](\w+)[)）\]】]")
 
 
 def without_edges(text: str) -> str:
-    """Return a number without punctuation and signs around it: “13800138000”。"""
+    """Return a number without surrounding punctuation and signs: “13800138000”。"""
     bare = _EDGES.sub("", text) if re.search("[0-9]{4}", text) else text
     bracketed = _BRACKETS.fullmatch(bare)
     return bracketed[1] if bracketed and re.search("[0-9]{4}", bare) else bare
@@ -78,7 +78,7 @@ def joined_id_number(text: str) -> str:
 
 
 def plain_number(text: str) -> str:
-    """Return a number that a program wrote as a decimal one (1305030101.0, 1.305030101E+09) if no digit is lost."""
+    """Return a number without decimal notation (1305030101.0, 1.305030101E+09) if no digit is lost."""
     if not _DECIMAL.fullmatch(text):
         return text
     number = Decimal(text.replace(",", ""))
@@ -101,7 +101,7 @@ def names_in_cell(text: str) -> list[str]:
 
 
 def comparable(text: str) -> str:
-    """Return the form in which two texts are compared: one width, one case, no spaces, one kind of dash and bracket."""
+    """Return the comparison key of a text: one width, case, kind of dash and bracket, and no spaces."""
     return plain_dashes(unicodedata.normalize("NFKC", text)).replace(" ", "").casefold()
 
 
@@ -130,7 +130,7 @@ _REASONS: dict[Repair, str] = {
 
 
 class Recipe(NamedTuple):
-    """The repairs of one field. Values that match `plain` as a whole need none of them."""
+    """The repairs of one field. Values that match `plain` completely need none."""
 
     plain: str
     steps: tuple[Repair, ...]
@@ -176,11 +176,11 @@ def recipe(name: str) -> Recipe:
     return _RECIPES.get(name) or _RECIPES[fields.fields()[name].type]
 
 
-def repair(name: str, given: str) -> tuple[str, str]:
+def repair(name: str, repaired: str) -> tuple[str, str]:
     """Return the repaired value of the field `name`, and the reasons. Repairing twice changes nothing."""
-    value, reasons = given, list[str]()
+    repaired, reasons = repaired, list[str]()
     for step in recipe(name).steps:
-        before, value = value, step(value)
-        if value != before:
+        before, repaired = repaired, step(repaired)
+        if repaired != before:
             reasons.append(_REASONS[step])
-    return value, "；".join(reasons)
+    return repaired, "；".join(reasons)

@@ -11,7 +11,7 @@ from pipeline import fields
 from pipeline.cohort import Cohort
 from pipeline.collect.collected import Grid, Reading
 from pipeline.collect.header import texts_above
-from pipeline.collect.rows import REGISTRY, SUBMISSION, Needs, rows_of_grid, values_below
+from pipeline.collect.rows import REGISTRY, SUBMISSION, RequiredFields, rows_of_grid, values_below
 from pipeline.collect.school_tables import read_people, read_sources
 from pipeline.collect.source_columns import SourceColumn, SourceColumns, are_id_numbers, fields_read, labelled
 from pipeline.collect.submissions import read_unit, submission_units
@@ -107,7 +107,7 @@ def report_columns(cohort: Cohort) -> ColumnReport:
         for grid, header in parts:
             for column in header.columns:
                 if column.field in _BY_VALUES:
-                    known[column.field] |= set(map(comparable, values_below(grid, header, column.at)))
+                    known[column.field] |= set(map(comparable, values_below(grid, header, column.index)))
     parts = list(_submissions(cohort, unread))
     sheets += [_sheet("", *part) for part in parts]
     proposals += _proposals("", parts, known, set(fields.names()))
@@ -123,7 +123,7 @@ def _submissions(cohort: Cohort, unread: list[str]) -> Iterator[_Part]:
 
 
 def _parts(
-    reading: Reading | None, wanted: Sequence[str], declared: Mapping[str, str], needs: Needs
+    reading: Reading | None, wanted: Sequence[str], declared: Mapping[str, str], needs: RequiredFields
 ) -> Iterator[_Part]:
     for grid in reading.grids if reading else ():
         yield from ((grid, header) for header in rows_of_grid(grid, wanted, declared, needs).columns)
@@ -134,7 +134,7 @@ def _sheet(code: str, grid: Grid, header: SourceColumns) -> SheetReport:
     for column in header.columns:
         field = fields.fields().get(column.field or column.likely)
         is_public = field is not None and field.sensitive == "no" and field.name not in ("name", "student_number")
-        values = values_below(grid, header, column.at)[:_MAX_VALUES]
+        values = values_below(grid, header, column.index)[:_MAX_VALUES]
         samples.append((column, tuple(mask(value) if is_public else _masked(value) for value in values)))
     return SheetReport(code, header, samples)
 
@@ -152,7 +152,7 @@ def _proposals(code: str, parts: Sequence[_Part], known: Mapping[str, set[str]],
     proposals: dict[tuple[str, str], Proposal] = {}
     for grid, header in parts:
         for column in (column for column in header.columns if not column.field):
-            for name, proved in _candidates(column, values_below(grid, header, column.at), known, missing):
+            for name, proved in _candidates(column, values_below(grid, header, column.index), known, missing):
                 proposals.setdefault((name, column.heading), Proposal(code, name, column.heading, proved))
         for name in (name for name in _PLACES if name in missing):
             for text, texts in (("@sheet", [grid.sheet]), ("@title", texts_above(grid.values, header.row - 1))):

@@ -67,19 +67,18 @@ class Closed:
 def overdue(cohort: Cohort, now: datetime) -> Removed:
     """Return the files that `purge` would remove now."""
     root = cohort.reports_folder
-    before = now - timedelta(days=cohort.keep.inputs)
+    limit = now - timedelta(days=cohort.keep.inputs)
     runs = {run: read_summary(run) or {} for run in _entries_of(root / "runs") if run.is_dir()}
     started = {run: _started_at(run, summary) for run, summary in runs.items()}
     newest = {run[0] for run in (latest_run(root), newest_full_run(root)) if run}  # in use, or basis of decisions
     old = [
-        run for run in runs if started[run] < before and run not in newest and (_was_killed(run) or any(_personal(run)))
+        run for run in runs if started[run] < limit and run not in newest and (_was_killed(run) or any(_personal(run)))
     ]
-    used = {
-        of.get("sha256"): started[run] for run in sorted(runs, key=started.__getitem__) for of in _inputs(runs[run])
-    }
+    by_start = sorted(runs, key=started.__getitem__)
+    used = {entry.get("sha256"): started[run] for run in by_start for entry in _inputs(runs[run])}
     used |= {entry.get("sha256"): now for run in newest for entry in _inputs(runs[run])}
     files = [path for path in _entries_of(root / "inputs") if path.is_file()]
-    inputs = [path for path in files if used.get(path.name, _last_written([path])) < before]
+    inputs = [path for path in files if used.get(path.name, _last_written([path])) < limit]
     limit = now - timedelta(days=cohort.keep.mail)
     folders = [path for name in ("outbox", "papers") for path in _entries_of(root / name) if path.is_dir()]
     return Removed(tuple(inputs), tuple(old), tuple(path for path in folders if _last_written(path.rglob("*")) < limit))
@@ -88,18 +87,18 @@ def overdue(cohort: Cohort, now: datetime) -> Removed:
 def purge_cohort(cohort: Cohort, now: datetime, by: str, why: str = "") -> Removed:
     """Remove overdue data and list it in the ledger. Raises BusyError during a run or a sending."""
     with cohort_lock(cohort, now), cohort_lock(cohort, now, "send"), open_ledger(cohort, lambda: now) as ledger:
-        found = overdue(cohort, now)
-        if found.inputs or found.mail or found.runs:
-            data = {name: [path.name for path in getattr(found, name)] for name in ("inputs", "runs", "mail")}
+        removed = overdue(cohort, now)
+        if removed.inputs or removed.mail or removed.runs:
+            data = {name: [path.name for path in getattr(removed, name)] for name in ("inputs", "runs", "mail")}
             ledger.append(Entry("purge", action="files", by=by, why=why, data=data))
-        _remove([*found.inputs, *found.mail])
-        for run in found.runs:
+        _remove([*removed.inputs, *removed.mail])
+        for run in removed.runs:
             _reduce_to_counts(run, now)
         before = (now - timedelta(days=cohort.keep.inputs)).astimezone(SHANGHAI).isoformat(timespec="seconds")
         emptied = ledger.purge(before=before, by=by, why=why or "保存期已过")
-        backups, lost = _copies(ledger, "backup", before=before)  # all their personal data are past the limit
+        backups, missing = _copies(ledger, "backup", before=before)  # all their personal data are past the limit
         _remove(backups)
-    return replace(found, backups=tuple(backups), lost=tuple(lost) if emptied else (), ledger=emptied)
+    return replace(removed, backups=tuple(backups), lost=tuple(missing) if emptied else (), ledger=emptied)
 
 
 def _copies(ledger: Ledger, *kinds: str, before: str = "9999") -> tuple[list[Path], list[Path]]:
@@ -210,16 +209,16 @@ def _sources(cohort: Cohort) -> tuple[list[Path], list[str]]:
     files += [cohort.path(cohort.people.colleges), cohort.path(cohort.people.counselors)]
     files += [cohort.photos_folder] if cohort.photos_folder else []
     inside = [path for path in files if Path(os.path.realpath(path)).is_relative_to(cohort.folder)]
-    others = [str(path) for path in files if path not in inside and path.exists()]
+    foreign = [str(path) for path in files if path not in inside and path.exists()]
     old = [path for path in cohort.folder.glob("ledger-????????-??????.sqlite*") if path.is_file()]
-    return [*inside, *old, cohort.folder / "desk"], [*elsewhere, *others]
+    return [*inside, *old, cohort.folder / "desk"], [*elsewhere, *foreign]
 
 
 def _remove_free_text(run: Path) -> None:
     """Remove free text from summary and headcount: names of files, places of rows, typed majors."""
     summary = read_summary(run) or {}
     reduced = {name: summary[name] for name in _SUMMARY_KEYS if name in summary}
-    reduced["inputs"] = [{"sha256": of.get("sha256", ""), "size": of.get("size", 0)} for of in _inputs(summary)]
+    reduced["inputs"] = [{"sha256": file.get("sha256", ""), "size": file.get("size", 0)} for file in _inputs(summary)]
     write_atomically(run / "summary.json", json.dumps(reduced, ensure_ascii=False, indent=1) + "\n")
     if (run / "tables" / "headcount.parquet").is_file():
         table = read_table(run, "headcount")

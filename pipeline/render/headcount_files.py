@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,16 +194,11 @@ def _page_setup(sheet: Worksheet, headcount: Headcount, end: int) -> None:
 HEADCOUNT_WRITERS = {"headcount.pdf": write_headcount_pdf, "headcount.xlsx": write_headcount_xlsx}
 
 
-@dataclass(frozen=True)
 class SignedFolder:
     """`<cohort>/signed/`, which has a folder per code."""
 
-    path: Path
-
-    @staticmethod
-    def of(cohort: Cohort) -> SignedFolder:
-        """Return the cohort's folder."""
-        return SignedFolder(cohort.folder / "signed")
+    def __init__(self, cohort: Cohort) -> None:
+        self.path = cohort.folder / "signed"
 
     def store(self, headcount: Headcount, known: Mapping[str, str]) -> dict[str, str]:
         """Write the signed files and return their SHA-256. Files that match `known` are not written again."""

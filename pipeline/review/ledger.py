@@ -245,7 +245,7 @@ def _spans(seqs: list[int]) -> list[list[int]]:
 class Head:
     """The last ledger entry at a moment (20161101-090000): number, hash, and where it was recorded."""
 
-    at: str
+    moment: str
     number: int
     hash: str
     where: str
@@ -261,9 +261,9 @@ def head_of(entries: pd.DataFrame) -> dict[str, Any]:
     return {"number": int(entries["seq"].iloc[-1]), "hash": str(entries["hash"].iloc[-1])}
 
 
-def write_witness(folder: Path, number: int, entry_hash: str, at: str) -> None:
+def write_witness(folder: Path, number: int, entry_hash: str, timestamp: str) -> None:
     """Write number, hash and time (ISO) of a signature's entry beside its files."""
-    moment = re.sub(r"[-:]", "", at[:19]).replace("T", "-")
+    moment = re.sub(r"[-:]", "", timestamp[:19]).replace("T", "-")
     write_atomically(folder / WITNESS, json.dumps({"number": number, "hash": entry_hash, "at": moment}) + "\n")
 
 

@@ -101,7 +101,7 @@ class Signature:
         data = json_object(row["data"])
         self.seq, self.hash, self.digest = int(row["seq"]), str(row["hash"]), str(row["made_on"])
         self.school_code, self.college = str(row["school_code"]), str(row["college"])
-        self.by, self.at, self.checked = str(row["by"]), str(row["at"]), name_checked(data)
+        self.by, self.signed_at, self.checked = str(row["by"]), str(row["at"]), name_checked(data)
         self.version = int(data.get("version", 1))
         self.files: dict[str, str] = dict(data.get("files", {}))
         self.majors: list[list[str | int]] = list(data.get("majors", []))
@@ -236,7 +236,7 @@ def verify_code(typed: str, snapshot: ReviewSnapshot, entries: pd.DataFrame) -> 
 
 def _who_signed(signature: Signature) -> str:
     checked = "" if signature.checked else f"（{TYPED}）"
-    return f"{signature.place} 由 {signature.by} 于 {signature.at[:16].replace('T', ' ')} 签字{checked}"
+    return f"{signature.place} 由 {signature.by} 于 {signature.signed_at[:16].replace('T', ' ')} 签字{checked}"
 
 
 def _majors(signature: Signature) -> list[str]:

@@ -128,7 +128,7 @@ class CrossSchool:
             keys = self.submissions.columns(PERSON_KEYS, misplaced)
             candidates = candidate_rows(keys, self.registry.columns(PERSON_KEYS))
             submissions = self._submissions(result, misplaced, [*PERSON_KEYS, *CORROBORATING])
-            found = find_evidence(submissions, self._registry(candidates))["standing_row"].to_numpy()
+            found = find_evidence(submissions, self._registry(candidates))["roster_row"].to_numpy()
             parts = self.registry.home_part[candidates[found]]
             result.part[misplaced] = np.where(found >= 0, parts, home[misplaced])
         result.part[:] = result.part[result.counting]

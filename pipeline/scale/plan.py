@@ -139,7 +139,7 @@ class RunData:
         readings = self.work.map(spool_unit, [(self.spool, number, unit, layout) for number, unit in remote])
         for reading in readings:
             if reading.number not in reused and reading.reusable:
-                self._sources.store(unit_files(reading.number), reading.inputs, digest if reading.doubted else "")
+                self._sources.store(unit_files(reading.number), reading.inputs, digest if reading.doubtful else "")
         for number, unit in here:
             if unit.source.amends:
                 readings.append(read_amendments(self.spool, number, unit))
@@ -194,10 +194,11 @@ class RunData:
         """Store each part's results of match and check, and their entries of the summary, for reuse."""
         if not key:
             return
-        files = [path.relative_to(self.spool.folder) for of in _FOLDERS for path in (self.spool.folder / of).glob("*")]
+        spool = self.spool.folder
+        files = [path.relative_to(spool) for name in _FOLDERS for path in (spool / name).glob("*")]
         folder = self.folder.path / "parts"
         for name in files:
-            link_or_copy(self.spool.folder / name, folder / name)
+            link_or_copy(spool / name, folder / name)
         parts = [(part.number, part.schools, part.units) for part in self.parts]
         state = {"summary": summary, "parts": parts, "extras": self._extras, "read": self._sources.keys}
         write_atomically(folder / "state.json", json.dumps(state, ensure_ascii=False))

@@ -115,7 +115,7 @@ class SourceCache:
 BATCH_ROWS = 50_000  # rows normalised at a time, to limit memory
 REGISTRIES = 16  # registries per task: one alone takes less time than its task
 _PERSON_NUMBERS = ["id_number", "student_number"]
-_TIME_COLUMNS = {"made_at": "int64", "timed": "bool", "untimed": "bool"}  # `made_at`
+_TIME_COLUMNS = {"order_time": "int64", "timed": "bool", "untimed": "bool"}
 STRIDE = 1 << 32  # `order` of a row: unit number * UNIT + row
 
 
@@ -130,7 +130,7 @@ class UnitRead:
     inputs: tuple[Input, ...]
     unknown: Frame
     skipped: Frame
-    doubted: bool = False
+    doubtful: bool = False
     """Whether the registries decided about some of its rows."""
     reusable: bool = False
     """Whether the next run may reuse it: no error (limits of time or memory vary), no picture in a cell."""
@@ -143,7 +143,7 @@ class UnitNotes:
     columns: tuple[SourceColumns, ...]
     notes: tuple[Note, ...]
     inputs: tuple[Input, ...]
-    doubted: bool
+    doubtful: bool
 
 
 REGISTRY_READ, UNIT_NOTES = TypeAdapter(RegistryRead), TypeAdapter(UnitNotes)
@@ -233,7 +233,7 @@ def spool_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> UnitRea
     rows_by_part = write_by_part(spool, number, rows, changes, layout)
     unknown, skipped = unknown_columns(spool.read(f"extras/{number}")), spool.read(f"read/{number}.skipped")
     reusable = not pictures.is_dir() and all(note.level != "error" for note in notes)
-    return UnitRead(number, rows_by_part, read.columns, notes, read.inputs, unknown, skipped, read.doubted, reusable)
+    return UnitRead(number, rows_by_part, read.columns, notes, read.inputs, unknown, skipped, read.doubtful, reusable)
 
 
 def _read_unit(spool: Spool, number: int, unit: Unit, layout: Layout) -> None:
@@ -273,16 +273,16 @@ def _resolve_doubts(spool: Spool, layout: Layout, collected: Collected, rows: Fr
     (contract, *Whose row counts*), else it is skipped.
     """
     why = collected.rows["why"].to_numpy()
-    doubted = np.flatnonzero(why != "")
+    doubtful = np.flatnonzero(why != "")
     people = why == ""
-    if not len(doubted):
+    if not len(doubtful):
         return collected, people
-    submitted = key_frame(rows.iloc[doubted], _PERSON_NUMBERS)
+    submitted = key_frame(rows.iloc[doubtful], _PERSON_NUMBERS)
     for at in (place for places in layout.schools for place in places):
         if spool.has(f"registry/{at}.keys"):
             registered = spool.read(f"registry/{at}.keys", _PERSON_NUMBERS)
             for name in _PERSON_NUMBERS:
-                people[doubted] |= isin_keys(submitted[name].to_numpy(), registered[name].to_numpy())
+                people[doubtful] |= isin_keys(submitted[name].to_numpy(), registered[name].to_numpy())
     return with_people(collected, people), people
 
 

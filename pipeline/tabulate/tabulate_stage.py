@@ -238,7 +238,7 @@ def _rework_rounds(submissions: Frame, reviewed: Reviewed, codes: dict[str, str]
 
 def extra_submissions(matched: Matched) -> Frame:
     """Return the claimed values of submissions without a registry row, of schools with a registry."""
-    unregistered = (matched.evidence["standing_row"] < 0) & ~matched.counting["school"].isin(list(matched.unread))
+    unregistered = (matched.evidence["roster_row"] < 0) & ~matched.counting["school"].isin(list(matched.unread))
     return matched.counting[unregistered][KEYS]
 
 

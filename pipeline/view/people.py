@@ -115,7 +115,7 @@ class People:
         return len(self.roster)
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """The number of students who are not approved."""
         return self.total - self.counts["done"]
 
@@ -155,7 +155,7 @@ class People:
         for place, row in enumerate(self.roster[_CHASE_COLUMNS].itertuples(index=False, name=None)):
             school, college, class_name, counselor, number, name, status, submission = map(str, row)
             state = states()[status]
-            if not state.left:
+            if not state.needs_work:
                 continue
             why = reasons.get((place, state.actor), (state.reason,))
             if status == "stale":  # an exception that lapsed, or a newer submission, may have left open findings
@@ -208,7 +208,7 @@ class Scope(People):
         """The next signing step. A counselor signs nothing and is done when no extras are left."""
         if self.counselor:
             return VERIFY_EXTRAS if self.extras else DONE
-        return self.signature.step(self.left, self.extras)
+        return self.signature.step(self.remaining, self.extras)
 
     @cached_property
     def signature(self) -> SignatureState:

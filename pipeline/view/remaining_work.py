@@ -113,7 +113,7 @@ def tasks(statuses: dict[str, int], as_of: date, window: Window) -> list[Task]:
     found: list[Task] = []
     for state in states().values():
         count = statuses.get(state.name, 0)
-        if count and state.left:
+        if count and state.needs_work:
             due = window.closes if state.until == "closes" and as_of <= window.closes else window.college_due
             found.append(Task(state, state.short.format(format_count(count)), count, due))
     return sorted(found, key=lambda task: (task.due, -task.count))

@@ -11,7 +11,7 @@ from pipeline.check.findings import registrar_findings
 from pipeline.check.logic import LOGIC
 from pipeline.check.suites import built_in_rules
 from pipeline.check.validate import RuleVerdict
-from pipeline.match.match_stage import CLASSES, standing_submissions
+from pipeline.match.match_stage import CLASSES, roster_submissions
 from pipeline.match.membership import merge_rows, with_scope
 from pipeline.normalise.normalise_rows import normalise, normalise_registry
 from pipeline.tables import empty
@@ -32,7 +32,7 @@ def told(known, *registry, submission=None):
     rows = normalise_registry(frames.registry(*registry), known.words)
     given, _ = normalise(frames.submissions(submission or {}), known.words)
     matched = match(given, registries_of(merge_rows(with_scope(rows))[0]), LATEST)
-    tables = subject_tables(matched, standing_submissions(matched.made_at, matched.evidence))
+    tables = subject_tables(matched, roster_submissions(matched.order_time, matched.evidence))
     found = {"submissions": {}, "registry": {}}
     for rule in built_in_rules():
         if rule.table in found and rule.needs != "photos":

@@ -16,7 +16,7 @@ def table_of(field, values, held=None, file="a.xlsx", college="人文学院"):
     rows = []
     for at, value in enumerate(values):
         row = {f"registry_{name}": HELD.get(name, "") for name in fields.in_registry()} | HELD
-        row |= {"submission_id": f"{file}-{college}-{at}", "file": file, "sheet": "", "standing_row": at}
+        row |= {"submission_id": f"{file}-{college}-{at}", "file": file, "sheet": "", "roster_row": at}
         row |= {
             "reported_school": "甲大学",
             "reported_college": college,

@@ -148,7 +148,7 @@ def test_a_near_heading_is_a_question_unless_its_values_prove_it(label, value, f
     head = ["姓名", "学号", label]
     (has,) = rows_of_grid(grid(head, ["张三", "1305030101", value]), names()).columns
     assert (field in has.fields) == taken
-    assert not taken or [c.right for c in has.columns if c.field == field] == ["values"]
+    assert not taken or [c.basis for c in has.columns if c.field == field] == ["values"]
     if not taken and field:
         assert [(c.heading, c.likely) for c in has.questions] == [(label, field)]
     assert "school" not in has.fields
@@ -223,7 +223,7 @@ def test_pinyin_headings_of_a_known_export():
         grid(["XH", "XM", "SFZH", "FY", "XJZT"], [PERSON[2], *PERSON[:2], "土木学院", "在籍"]), names()
     )
     assert found.columns[0].fields == {"student_number", "name", "id_number", "college", "enrolment_status"}
-    assert {c.right for c in found.columns[0].columns if c.field} == {"export"}
+    assert {c.basis for c in found.columns[0].columns if c.field} == {"export"}
     assert rows_of_grid(grid(["XM", "FY"], ["张三", "土木学院"]), names()).columns == ()
 
 

@@ -8,7 +8,7 @@ from statistics import median
 from tests.docs.test_names import FILES, PACKAGE
 
 MODULES = 195
-LINES = 33_398
+LINES = 33_393
 """All lines of the package. Lower it whenever the package has become smaller; the goal is 29,000."""
 FILE = 350
 FUNCTION = 50

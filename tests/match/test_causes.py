@@ -91,7 +91,7 @@ ELSEWHERE = {"class_name": "13会计2班", "origin_county": "安化县"}
 def test_who_knows_a_number_alone_stands_on_nobodys_row(change: dict[str, str], stands: bool, expected: str):
     rows = submissions(change)
     evidence = find_evidence(rows, registry({}, MATE, AWAY))
-    assert (evidence["standing_row"].iloc[0] >= 0) == stands
+    assert (evidence["roster_row"].iloc[0] >= 0) == stands
     assert cause(pd.concat([rows, evidence], axis=1).assign(**SETTLED)).tolist() == [expected]
 
 

@@ -7,7 +7,7 @@ import random
 import pandas as pd
 import pytest
 
-from pipeline.match.match_stage import standing_submissions
+from pipeline.match.match_stage import roster_submissions
 from tests.frames import registry, submissions
 from tests.matching import match, registries_of
 from tests.spec.judge import LATEST
@@ -97,7 +97,7 @@ def test_nobody_vanishes_and_nobody_is_displaced(seed: int):
     model = Model(seed)
     model.play(40)
     matched = matched_of(model, model.rows)
-    standing = standing_submissions(matched.made_at, matched.evidence)
+    standing = roster_submissions(matched.order_time, matched.evidence)
     stands = matched.submissions["submission_id"].loc[standing.to_numpy()].set_axis(standing.index)
     whose = {f"s{n}": person for n, (person, _) in enumerate(model.rows)}
     for person, row in model.last.items():
@@ -131,7 +131,7 @@ def test_a_flood_of_strangers_changes_nobody():
         model.attack(model.random.randrange(len(model.people)))
     after = matched_of(model, model.rows)
     for matched in (before, after):
-        standing = standing_submissions(matched.made_at, matched.evidence)
+        standing = roster_submissions(matched.order_time, matched.evidence)
         ids = matched.submissions["submission_id"].loc[standing.to_numpy()]
         assert dict(zip(standing.index, ids, strict=True)) == {n: f"s{n}" for n in range(len(model.people))}
     mine = after.marks.loc[list(range(len(model.people)))]

@@ -146,6 +146,6 @@ def test_a_namesake_with_the_others_numbers_stands_on_his_own_row():
     """Whose ID number and name are a registry row's is that person, where the other row has its own certified one."""
     torn = {**OTHER, **LATER, "student_number": GOOD["student_number"], "exam_number": GOOD["exam_number"]}
     matched = matched_of(submissions({}, torn), {}, OTHER)
-    assert matched.evidence["standing_row"].tolist() == [0, 1]
+    assert matched.evidence["roster_row"].tolist() == [0, 1]
     alone = matched_of(submissions(torn), {}, OTHER)
-    assert alone.evidence["standing_row"].tolist() == [0]
+    assert alone.evidence["roster_row"].tolist() == [0]

@@ -25,7 +25,7 @@ def test_equal_rows_are_one_and_the_others_are_told():
     assert rows["student_number"].tolist() == [GOOD["student_number"], MATE["student_number"]]
     assert equal["row"].tolist() == [4, 5]
     assert not rows["doubted"].any()
-    assert (rows["differs"] == "").all()
+    assert (rows["differing_fields"] == "").all()
 
 
 def test_rows_that_differ_in_what_is_compared_are_one_person_of_whom_that_is_not_compared():
@@ -33,7 +33,7 @@ def test_rows_that_differ_in_what_is_compared_are_one_person_of_whom_that_is_not
     assert len(rows) == 1
     assert rows["ethnicity"].item() == ""
     assert rows["class_name"].item() == GOOD["class_name"]
-    assert rows["differs"].item() == " ethnicity  class_name "
+    assert rows["differing_fields"].item() == " ethnicity  class_name "
     assert not rows["doubted"].item()
 
 

@@ -46,7 +46,7 @@ def test_values_prove_and_likeness_asks(folder):
         ("", "phone", "个人手机", False),
     }
     assert "phone" in looked.missing[""]
-    read = {column.field: column.right for sheet in looked.sheets for column, _ in sheet.columns}
+    read = {column.field: column.basis for sheet in looked.sheets for column, _ in sheet.columns}
     assert read["id_number"] == "values"
 
 

@@ -212,7 +212,7 @@ def _moves(html: str) -> dict[tuple[str, str], int]:
 def test_days_and_words_of_the_deadline(made: Made):
     page = college.open_page(str(made.run), "土木工程学院", "10534")
     html = text_of(college.show_today(page).html)
-    if page.left:
+    if page.remaining:
         binding = duties(page.statuses, page.as_of, page.window)[0].due
         days = (binding - made.as_of).days
         said = f"还有 {days} 天" if days > 0 else "今天截止" if days == 0 else f"已过 {-days} 天"

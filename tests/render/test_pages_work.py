@@ -61,10 +61,10 @@ def test_every_status_has_a_state_with_work_words_and_a_family() -> None:
     assert {state.family for state in states().values()} == {family.name for family in theme().families}
     for state in states().values():
         assert state.word and state.headline and state.lead
-        if state.left:
+        if state.needs_work:
             assert state.who and state.until in ("closes", "college_due")
             assert state.task and state.reason and state.advice and "{}" in state.short
-    assert [state.name for state in states().values() if not state.left] == ["approved"]
+    assert [state.name for state in states().values() if not state.needs_work] == ["approved"]
     assert remaining_work.tasks({"approved": 5}, CLOSES, WINDOW) == []
 
 

@@ -14,7 +14,7 @@ from pipeline.check.logic import LOGIC
 from pipeline.check.rule import Facts
 from pipeline.check.suites import built_in_rules
 from pipeline.knowledge.codes import load_codes
-from pipeline.match.match_stage import match_resolved, standing_submissions
+from pipeline.match.match_stage import match_resolved, roster_submissions
 from pipeline.match.membership import apply_scope, merge_rows, scope_by_registry, status_meanings, with_scope
 from pipeline.match.persons import FLAGS, submission_times
 from pipeline.normalise.normalise_rows import Vocabulary, normalise, normalise_registry
@@ -132,7 +132,7 @@ def _alone(case, known):
         return {"registry": _registry(case, known)[0]}
     registry, unread = _registry(case, known)
     matched = match(_submissions([case], known), registries_of(registry, unread), LATEST)
-    return subject_tables(matched, standing_submissions(matched.made_at, matched.evidence))
+    return subject_tables(matched, roster_submissions(matched.order_time, matched.evidence))
 
 
 def apart(rows, **flags):

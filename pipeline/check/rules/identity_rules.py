@@ -173,12 +173,12 @@ def cause(table: Frame) -> pd.Series:
         UNNAMED: ~table["school_named"],
         "not_checked": ~table["registry_read"],
         "wrong_school": has_candidate(table, "elsewhere_row") & unnamed,
-        REGISTRAR: owned & ~table["strays"] & unnamed & nameless,
-        "name_differs": owned & ~table["strays"] & unnamed,
+        REGISTRAR: owned & ~table["conflicting"] & unnamed & nameless,
+        "name_differs": owned & ~table["conflicting"] & unnamed,
         "id_of_another": owned & other,
         "id_mistyped": unheld & ~valid,
         "registry_outdated": unheld & valid,
-        "ambiguous": ties | (owned & table["strays"]),
+        "ambiguous": ties | (owned & table["conflicting"]),
     }
     found = np.select(list(conditions.values()), list(conditions), "unknown")
     return pd.Series(found, index=table.index, dtype="str")

@@ -9,14 +9,14 @@ from pipeline.check.rules.identity_rules import judged_origin
 from pipeline.knowledge.identifiers import damaged
 from pipeline.knowledge.regions import judge_regions
 from pipeline.match.keys import key_values, person_id
-from pipeline.match.membership import DIFFERS, DOUBTED
+from pipeline.match.membership import DIFFERING, DOUBTED
 from pipeline.tables import Frame
 
 
 @rule
 def student_number_once(table: Frame, facts: Facts) -> Mask:
     """Two unequal rows of one school hold one student number, and ID number and name agree."""
-    return (table[DIFFERS] != "") & ~table[DOUBTED]
+    return (table[DIFFERING] != "") & ~table[DOUBTED]
 
 
 @rule
@@ -94,7 +94,7 @@ def cohort_missing(table: Frame, facts: Facts) -> Mask:
 def cohort_extra(table: Frame, facts: Facts) -> Mask:
     """A submission without a row in its school's registry (if read). `identity.ambiguous` asks where several fit."""
     known = table["registry_read"] & table["school_named"]
-    return (table["standing_row"] < 0) & known & (table["identity_cause"] != "ambiguous")
+    return (table["roster_row"] < 0) & known & (table["identity_cause"] != "ambiguous")
 
 
 @rule
