@@ -29,7 +29,7 @@ _ROSTER_FIELDS = ["school", "student_number", "id_number", "name", "gender", "co
 def merge_rows(rows: Frame) -> tuple[Frame, Frame]:
     """Return one registry's rows (of `scope_by_registry`) with each person once, and the equal rows that were dropped.
 
-    Unequal rows of one student number are one person if ID number or name agree: the first row inside the class remains,
+    Unequal rows of one student number are one person if ID number or name agree: the first one in the class remains,
     lists the `differing_fields`, and is blank in those not in `_ROSTER_FIELDS`. If one row is inside the class and one
     outside, the registrar is asked (`status_unknown`). Else they are two people, both `doubted` (contract,
     tables/outside).
