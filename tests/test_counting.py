@@ -174,7 +174,7 @@ def test_what_is_no_source_among_the_submissions(cohort: Path, tmp_path: Path):
     shutil.copy(cohort / "registry" / "10534.csv", cohort / "submissions" / "copied.csv")
     (cohort / "submissions" / f"{SECOND}.csv").rename(tmp_path / "elsewhere.csv")
     (cohort / "submissions" / "linked.csv").symlink_to(tmp_path / "elsewhere.csv")
-    beside = {"通知.pdf": b"%PDF-1.4", "合影.jpg": b"\xff\xd8\xff\xe0", "说明.rtf": b"{\\rtf1", "表.xlsx": b"%PDF-1.4"}
+    beside = {"通知.pdf": b"%PDF-1.4", "合影.jpg": b"\xff\xd8\xff\xe0", "说明.rtf": b"{\\rtf1", "表.xlsx": b"%PDF-1.7"}
     for name, content in beside.items():
         (cohort / "submissions" / name).write_bytes(content)
     with ZipFile(cohort / "submissions" / "说明.docx", "w") as document:

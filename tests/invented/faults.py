@@ -64,7 +64,7 @@ def _worded(name: str, words: tuple[str, ...]) -> Fault:
     def write(case: Case) -> bool:
         if name == "school" and len(case.kind.schools) == 1:
             return False  # a blank or unknown name is the one school's (contract, Columns)
-        case.row[name] = case.random.choice(words) if len(words) > 1 else words[0]
+        case.row[name] = case.random.choice(words) if len(words) > 1 else next(iter(words))
         return True
 
     return write
