@@ -91,12 +91,13 @@ def write_data_docs(run: Path, folder: Path) -> Path:
 def _write_site(suites: list[dict[str, Any]], run_id: str, created: datetime, folder: Path) -> None:
     page, index = ({"module_name": "pipeline.check.expectations", "class_name": name} for name in ("DocsPage", "Index"))
     section = {"class_name": "DefaultSiteSectionBuilder", "view": page}
+    path = str(folder).replace("$", r"\$")  # Great Expectations replaces $NAME and ${NAME}
     site = context(
         data_docs_sites={
             "run": {
                 "class_name": "SiteBuilder",
                 "show_how_to_buttons": False,
-                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
+                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": path},
                 "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": index},
                 "site_section_builders": {"expectations": section, "validations": section, "profiling": "none"},
             }

@@ -27,7 +27,6 @@ _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
 }
 """What each declared type is called, and what values it takes."""
 
-
 Parameters = Mapping[str, tuple[str, ...]]
 """The documented parameters by name, each with the names of the types it takes (empty: any)."""
 
