@@ -129,7 +129,7 @@ def _add_output(page: Page, cell: NotebookNode, output: NotebookNode) -> None:
 
 def _fragment_card(cell: NotebookNode, metadata: Mapping[str, Any], data: Mapping[str, Any]) -> Card:
     section = str(metadata["section"])
-    title = str(metadata.get("title") or data.get("text/plain", ""))
+    title = str(data.get("text/plain", ""))
     short = ("short",) if metadata.get("short") else ()
     return Card([Markup(data["text/html"])], True, section, _NAV_LABELS.get(section, title), (*_layout(cell), *short))
 

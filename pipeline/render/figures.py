@@ -80,7 +80,7 @@ def show_trend(page: People | Overview, title: str = "") -> Fragment:
     alt, svg = figure_alt_text(page.trend), _DEFAULTS.sub("", drawing("trend", _chart_data(page.trend)).decode())
     shorter = _LONG_DECIMALS.sub(lambda number: f"{round(float(number[0]), 2):g}", svg)
     picture = embedded_picture("image/svg+xml", shorter, alt)
-    return section("figure", title, "trend", alt=alt, picture=picture)
+    return replace(section("figure", title, "trend", alt=alt, picture=picture), title=alt)
 
 
 def trend_png(course: Course) -> bytes:

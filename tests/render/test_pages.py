@@ -397,6 +397,7 @@ def test_nothing_submitted_yet_still_draws(tmp_path: Path) -> None:
     page = open_page(str(run), "马克思主义学院", SCHOOL)
     picture = show_trend(page)
     assert "已提交 0 人" in text_of(picture.html) and 'src="data:image/svg+xml;base64,' in picture.html
+    assert picture._repr_mimebundle_()[0]["text/plain"].startswith("趋势图：")  # where no HTML is shown
     assert "还差 19 人" in text_of(show_today(page).html)
 
 
